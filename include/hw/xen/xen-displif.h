@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Protocol engine of a PV display's backend: displif, xen/io/displif.h.
+ *
+ * Takes requests from the connectors' rings, checks them, keeps the display
+ * buffers and framebuffers, answers.  Knows nothing of consoles, clocks,
+ * event channels or xenstore: its owner hands in mapped pages and a table of
+ * operations.
+ *
+ * Copyright (c) 2026 The Xen PV display and sound for QEMU authors
+ */
+
+#ifndef HW_XEN_XEN_DISPLIF_H
+#define HW_XEN_XEN_DISPLIF_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "hw/xen/xen-pgdir.h"
+
+/** XEN_DISPLIF_MAX_PENDING_FLIPS: flips of a connector that await an event */
+#define XEN_DISPLIF_MAX_PENDING_FLIPS   32
+
+/**
+ * struct XenDisplif - one display card: connectors, buffers, framebuffers
+ */
+typedef struct XenDisplif XenDisplif;
+
+/**
+ * struct XenDisplifScanout - what a connector is to show; checked
+ *
+ * Every row lies inside the buffer: @offset + @stride * (@height - 1) +
+ * @width * @cpp is at most the bytes of its pages.
+ *
+ * @buffer: the display buffer; borrowed, valid until the next operation of
+ *     the engine that replaces or withdraws it
+ * @fb_cookie: the guest's name of the framebuffer
+ * @offset: bytes from the buffer's first page to the first visible pixel
+ * @stride: bytes from a row to the next
+ * @width: visible pixels of a row
+ * @height: visible rows
+ * @cpp: bytes of a pixel
+ * @format: DRM FOURCC of the pixels
+ */
+typedef struct XenDisplifScanout {
+    XenPgdirBuffer *buffer;
+    uint64_t fb_cookie;
+    uint64_t offset;
+    uint32_t stride;
+    uint32_t width;
+    uint32_t height;
+    uint32_t cpp;
+    uint32_t format;
+} XenDisplifScanout;
+
+/**
+ * struct XenDisplifOps - what the engine asks of its owner
+ *
+ * No operation may call back into the engine, but for
+ * xen_displif_flips_pending().
+ *
+ * @format_cpp: bytes of a pixel of a DRM FOURCC format, or 0 when it cannot
+ *     be shown
+ * @show: show @scanout on @connector; NULL switches the connector off.
+ *     @flip tells a PG_FLIP from a SET_CONFIG.  Returns 0 or a negative
+ *     errno value, which becomes the response's status; the connector then
+ *     goes on showing what it did.
+ * @keep: what @connector shows is about to lose its pages: keep a picture of
+ *     it without them, or blank it.  When this returns no view of the buffer
+ *     may be needed any more.
+ * @flipped: a flip was accepted; the owner calls xen_displif_flip_done() when
+ *     the connector's clock says so
+ * @notify_request: tell the frontend that @connector has responses
+ * @notify_event: tell the frontend that @connector has events
+ * @answered: a request was answered: for tracing.  @why explains a negative
+ *     @status in one phrase and is NULL for a good one.
+ */
+typedef struct XenDisplifOps {
+    uint32_t (*format_cpp)(void *opaque, uint32_t format);
+    int (*show)(void *opaque, uint32_t connector,
+                const XenDisplifScanout *scanout, bool flip);
+    void (*keep)(void *opaque, uint32_t connector);
+    void (*flipped)(void *opaque, uint32_t connector);
+    void (*notify_request)(void *opaque, uint32_t connector);
+    void (*notify_event)(void *opaque, uint32_t connector);
+    void (*answered)(void *opaque, uint32_t connector, uint16_t id,
+                     uint8_t operation, int32_t status, const char *why);
+} XenDisplifOps;
+
+/**
+ * struct XenDisplifLimits - quotas of one card
+ *
+ * @max_buffers: live display buffers
+ * @max_framebuffers: live framebuffers
+ * @max_total_pages: data pages of all display buffers together
+ */
+typedef struct XenDisplifLimits {
+    uint32_t max_buffers;
+    uint32_t max_framebuffers;
+    uint64_t max_total_pages;
+} XenDisplifLimits;
+
+/**
+ * struct XenDisplifStats - counters of one card since it was made
+ *
+ * @requests: requests answered
+ * @refused: of these, with a negative status
+ * @flips: flips accepted
+ * @events: flip events sent
+ * @buffers: live display buffers
+ * @framebuffers: live framebuffers
+ * @total_pages: data pages of the live display buffers
+ */
+typedef struct XenDisplifStats {
+    uint64_t requests;
+    uint64_t refused;
+    uint64_t flips;
+    uint64_t events;
+    uint32_t buffers;
+    uint32_t framebuffers;
+    uint64_t total_pages;
+} XenDisplifStats;
+
+/**
+ * xen_displif_new: make a card without connectors
+ * @ops: operations; must outlive the card
+ * @opaque: handed to each operation
+ * @mapper: the guest; a reference is taken
+ * @limits: quotas; copied
+ *
+ * Returns: the card, to be given to xen_displif_free().
+ */
+XenDisplif *xen_displif_new(const XenDisplifOps *ops, void *opaque,
+                            XenPgdirMapper *mapper,
+                            const XenDisplifLimits *limits);
+
+/**
+ * xen_displif_free: disconnect, and free the card
+ * @card: the card, or NULL
+ */
+void xen_displif_free(XenDisplif *card);
+
+/**
+ * xen_displif_add_connector: add the next connector
+ * @card: the card; not connected
+ * @width: visible pixels of a row: the node "resolution"
+ * @height: visible rows
+ *
+ * Returns: the connector's index; the first is 0.
+ */
+uint32_t xen_displif_add_connector(XenDisplif *card, uint32_t width,
+                                   uint32_t height);
+
+/**
+ * xen_displif_attach: connect a connector's two shared pages
+ * @card: the card
+ * @connector: index of the connector
+ * @ring_page: its mapped request ring
+ * @event_page: its mapped event page
+ *
+ * Both pages must stay mapped until
+ * xen_displif_reset() returned.  Event ids start at 0.
+ */
+void xen_displif_attach(XenDisplif *card, uint32_t connector,
+                        void *ring_page, void *event_page);
+
+/**
+ * xen_displif_reset: the connection is over
+ * @card: the card
+ *
+ * Switches every connector off (@show with NULL), then forgets every ring,
+ * event page, pending flip, framebuffer and buffer.  When it returns no page
+ * of the guest's buffers is mapped by the card.  Idempotent.
+ */
+void xen_displif_reset(XenDisplif *card);
+
+/**
+ * xen_displif_process: answer requests of one connector
+ * @card: the card
+ * @connector: index of the connector
+ * @more: set to whether requests are left that this call did not get to, as
+ *     no call answers more than a ring's worth; the caller calls again soon
+ *
+ * Returns: how many requests were answered, or -EPROTO once when the guest's
+ * ring is broken.
+ */
+int xen_displif_process(XenDisplif *card, uint32_t connector, bool *more);
+
+/**
+ * xen_displif_flip_done: send the event of the oldest pending flip
+ * @card: the card
+ * @connector: index of the connector
+ *
+ * Returns: 0 when the event was sent; -EAGAIN when the event page is full
+ * (the flip stays pending: try again at the next tick); -ENOENT when no flip
+ * is pending.
+ */
+int xen_displif_flip_done(XenDisplif *card, uint32_t connector);
+
+/**
+ * xen_displif_flips_pending: flips of a connector that await their event
+ * @card: the card
+ * @connector: index of the connector
+ *
+ * Returns: their number, at most XEN_DISPLIF_MAX_PENDING_FLIPS; a flip beyond
+ * that is refused with -EBUSY.
+ */
+uint32_t xen_displif_flips_pending(const XenDisplif *card,
+                                   uint32_t connector);
+
+/**
+ * xen_displif_stats: read the counters
+ * @card: the card
+ * @stats: where to store them
+ */
+void xen_displif_stats(const XenDisplif *card, XenDisplifStats *stats);
+
+#endif /* HW_XEN_XEN_DISPLIF_H */

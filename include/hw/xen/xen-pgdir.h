@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Page directories of Xen PV protocols: a guest's shared buffer, mapped
+ * lazily through a cache.
+ *
+ * A frontend that speaks displif, sndif or a relative of theirs describes a
+ * buffer by a chain of directory pages (xen/io/displif.h, "struct
+ * xendispl_page_directory"): a next reference, then 1023 references to data
+ * pages.  This helper walks such a directory once, with every bound checked,
+ * and from then on maps windows of the buffer only when somebody looks at
+ * them.
+ *
+ * The interface needs nothing of QEMU and no macros: opaque handles,
+ * fixed-width integers, and results of 0 or a negative errno value.
+ * A mapper and all that hangs on it belong to one thread at a time.
+ *
+ * Copyright (c) 2026 The Xen PV display and sound for QEMU authors
+ */
+
+#ifndef HW_XEN_XEN_PGDIR_H
+#define HW_XEN_XEN_PGDIR_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** XEN_PGDIR_ABI_VERSION: what xen_pgdir_abi_version() returns for this file */
+#define XEN_PGDIR_ABI_VERSION   1u
+
+/** XEN_PGDIR_PAGE_SIZE: bytes of a page, of the protocol and of a grant */
+#define XEN_PGDIR_PAGE_SIZE     4096u
+
+/** XEN_PGDIR_REFS_PER_PAGE: data references that one directory page holds */
+#define XEN_PGDIR_REFS_PER_PAGE 1023u
+
+/** XEN_PGDIR_WRITABLE: buffer flag: map the data pages for writing, too */
+#define XEN_PGDIR_WRITABLE      1u
+
+/**
+ * struct XenPgdirMapper - one foreign domain: operations, budget, cache
+ */
+typedef struct XenPgdirMapper XenPgdirMapper;
+
+/**
+ * struct XenPgdirBuffer - one directory's buffer: its size and references
+ */
+typedef struct XenPgdirBuffer XenPgdirBuffer;
+
+/**
+ * struct XenPgdirView - a pinned, contiguous window of a buffer
+ */
+typedef struct XenPgdirView XenPgdirView;
+
+/**
+ * struct XenPgdirGrantOps - how grants of the foreign domain are mapped
+ *
+ * @map: map @count references as one contiguous range of pages and store its
+ *     address in @addr.  All or nothing.  @writable is 0 or 1; a mapping that
+ *     is not writable must be enforced as such.  Returns 0 or a negative
+ *     errno value; -ENOMEM and -ENOSPC make the cache give up unpinned
+ *     mappings and try again.  @count never exceeds
+ *     XenPgdirConfig.max_map_count.
+ * @unmap: undo one @map; @addr, @refs and @count are the same as there.
+ *     Cannot fail.
+ * @destroy: called once, with the last reference to the mapper; may be NULL.
+ */
+typedef struct XenPgdirGrantOps {
+    int32_t (*map)(void *opaque, const uint32_t *refs, uint32_t count,
+                   uint32_t writable, void **addr);
+    void (*unmap)(void *opaque, void *addr, const uint32_t *refs,
+                  uint32_t count);
+    void (*destroy)(void *opaque);
+} XenPgdirGrantOps;
+
+/**
+ * struct XenPgdirConfig - limits of a mapper
+ *
+ * @max_pages: the budget: how many data pages may be mapped at once.
+ *     Mappings that nobody pins are kept until the budget wants them.
+ * @max_buffer_pages: the largest buffer, in data pages; larger ones are
+ *     refused before their directory is read.
+ * @max_map_count: how many references one call of @map may take.  0 means
+ *     any number.  With 1, grants can only be mapped page by page: views are
+ *     then host copies (see xen_pgdir_view_is_copy()).
+ */
+typedef struct XenPgdirConfig {
+    uint32_t max_pages;
+    uint32_t max_buffer_pages;
+    uint32_t max_map_count;
+} XenPgdirConfig;
+
+/**
+ * struct XenPgdirStats - what a mapper did since it was made
+ *
+ * @map_calls: calls of the map operation, directories included
+ * @unmap_calls: calls of the unmap operation, directories included
+ * @dir_pages: directory pages that were mapped, copied and unmapped
+ * @mapped_pages: data pages mapped now
+ * @pinned_pages: data pages mapped now and pinned by a view
+ * @copy_pages: pages of host copies held now by views
+ * @hits: windows that were found in the cache
+ * @misses: windows that had to be mapped
+ * @evictions: mappings given up for the budget
+ * @revocations: mappings that were taken from under a live view
+ * @failures: failed calls of the map operation
+ * @buffers: live buffers
+ */
+typedef struct XenPgdirStats {
+    uint64_t map_calls;
+    uint64_t unmap_calls;
+    uint64_t dir_pages;
+    uint64_t mapped_pages;
+    uint64_t pinned_pages;
+    uint64_t copy_pages;
+    uint64_t hits;
+    uint64_t misses;
+    uint64_t evictions;
+    uint64_t revocations;
+    uint64_t failures;
+    uint64_t buffers;
+} XenPgdirStats;
+
+/**
+ * xen_pgdir_abi_version: the version of the interface that is linked
+ *
+ * Returns: XEN_PGDIR_ABI_VERSION of the library's build.
+ */
+uint32_t xen_pgdir_abi_version(void);
+
+/**
+ * xen_pgdir_mapper_new: make a mapper for one foreign domain
+ * @ops: the grant operations; copied
+ * @opaque: handed to each operation; must live until @ops->destroy is called
+ * @config: limits; copied
+ * @mapper: where to store the new mapper; its one reference is the caller's
+ *
+ * Returns: 0, -EINVAL for a zero limit (other than @max_map_count) or a
+ * missing operation, -ENOMEM.  On failure @ops->destroy is not called.
+ */
+int32_t xen_pgdir_mapper_new(const XenPgdirGrantOps *ops, void *opaque,
+                             const XenPgdirConfig *config,
+                             XenPgdirMapper **mapper);
+
+/**
+ * xen_pgdir_mapper_ref: take one more reference
+ * @mapper: the mapper
+ *
+ * Returns: @mapper.
+ */
+XenPgdirMapper *xen_pgdir_mapper_ref(XenPgdirMapper *mapper);
+
+/**
+ * xen_pgdir_mapper_unref: drop a reference
+ * @mapper: the mapper, or NULL.  Buffers and views hold references of their
+ *     own, so the mapper goes with the last of them.
+ */
+void xen_pgdir_mapper_unref(XenPgdirMapper *mapper);
+
+/**
+ * xen_pgdir_mapper_stats: read the counters
+ * @mapper: the mapper
+ * @stats: where to store them
+ */
+void xen_pgdir_mapper_stats(const XenPgdirMapper *mapper,
+                            XenPgdirStats *stats);
+
+/**
+ * xen_pgdir_mapper_trim: unmap everything that nobody pins
+ * @mapper: the mapper
+ */
+void xen_pgdir_mapper_trim(XenPgdirMapper *mapper);
+
+/**
+ * xen_pgdir_buffer_new: walk a directory and make a buffer of it
+ * @mapper: the domain that granted the directory
+ * @dir_ref: reference of the first directory page
+ * @size: bytes of the buffer that the directory describes; it has
+ *     ceil(@size / 4096) data pages and ceil(that / 1023) directory pages
+ * @flags: 0 or XEN_PGDIR_WRITABLE
+ * @buffer: where to store the new buffer; its one reference is the caller's
+ *
+ * Each directory page is mapped read-only, copied once and unmapped before
+ * the next; at most as many as @size needs are followed.  References beyond
+ * the last data page, and a link beyond the last directory page, are ignored.
+ * No data page is mapped.
+ *
+ * Returns: 0; -EINVAL for a @size of 0, unknown @flags, a chain that ends
+ * early, or a data reference of 0; -E2BIG for a buffer beyond
+ * @max_buffer_pages; -ENOMEM; or what the map operation returned.
+ */
+int32_t xen_pgdir_buffer_new(XenPgdirMapper *mapper, uint32_t dir_ref,
+                             uint64_t size, uint32_t flags,
+                             XenPgdirBuffer **buffer);
+
+/**
+ * xen_pgdir_buffer_ref: take one more reference
+ * @buffer: the buffer
+ *
+ * Returns: @buffer.
+ */
+XenPgdirBuffer *xen_pgdir_buffer_ref(XenPgdirBuffer *buffer);
+
+/**
+ * xen_pgdir_buffer_unref: drop a reference; the last one revokes the buffer
+ * @buffer: the buffer, or NULL
+ */
+void xen_pgdir_buffer_unref(XenPgdirBuffer *buffer);
+
+/**
+ * xen_pgdir_buffer_revoke: give the guest all its pages back, now
+ * @buffer: the buffer
+ *
+ * When this returns, no page of the buffer is mapped.  A view that is still
+ * held keeps its address: it becomes a private copy of what the pages held.
+ * Everything else on the buffer fails with -ESTALE from now on.  Revoking
+ * twice does nothing.
+ */
+void xen_pgdir_buffer_revoke(XenPgdirBuffer *buffer);
+
+/**
+ * xen_pgdir_buffer_size: bytes of the buffer
+ * @buffer: the buffer
+ *
+ * Returns: the size given to xen_pgdir_buffer_new().
+ */
+uint64_t xen_pgdir_buffer_size(const XenPgdirBuffer *buffer);
+
+/**
+ * xen_pgdir_buffer_pages: data pages of the buffer
+ * @buffer: the buffer
+ *
+ * Returns: ceil(size / 4096).
+ */
+uint32_t xen_pgdir_buffer_pages(const XenPgdirBuffer *buffer);
+
+/**
+ * xen_pgdir_buffer_view: look at a contiguous window of a buffer
+ * @buffer: the buffer
+ * @offset: first byte
+ * @length: bytes; not 0.  @offset + @length may reach to the end of the last
+ *     data page, as data that starts inside the first page does.
+ * @view: where to store the view; its one reference is the caller's
+ * @data: where to store the address of the byte at @offset
+ *
+ * The same window asked for again is found in the cache, without a grant
+ * operation.  A miss maps exactly the pages of the window, in one call.
+ *
+ * Returns: 0; -EINVAL for a window outside the pages; -ESTALE after
+ * revocation; -ENOSPC when the pinned pages leave no room in the budget;
+ * -ENOMEM; or what the map operation returned.
+ */
+int32_t xen_pgdir_buffer_view(XenPgdirBuffer *buffer, uint64_t offset,
+                              uint64_t length, XenPgdirView **view,
+                              void **data);
+
+/**
+ * xen_pgdir_buffer_read: copy bytes out of a buffer
+ * @buffer: the buffer
+ * @offset: first byte
+ * @dst: where to
+ * @length: bytes; the same bounds as for a view
+ *
+ * Returns: as xen_pgdir_buffer_view().  On failure @dst may be half written.
+ */
+int32_t xen_pgdir_buffer_read(XenPgdirBuffer *buffer, uint64_t offset,
+                              void *dst, uint64_t length);
+
+/**
+ * xen_pgdir_buffer_write: copy bytes into a buffer
+ * @buffer: the buffer, made with XEN_PGDIR_WRITABLE
+ * @offset: first byte
+ * @src: where from
+ * @length: bytes; the same bounds as for a view
+ *
+ * Returns: as xen_pgdir_buffer_view(), and -EACCES for a read-only buffer.
+ */
+int32_t xen_pgdir_buffer_write(XenPgdirBuffer *buffer, uint64_t offset,
+                               const void *src, uint64_t length);
+
+/**
+ * xen_pgdir_view_ref: take one more reference
+ * @view: the view
+ *
+ * Returns: @view.
+ */
+XenPgdirView *xen_pgdir_view_ref(XenPgdirView *view);
+
+/**
+ * xen_pgdir_view_unref: drop a reference; the last one unpins the mapping,
+ * which the cache may keep for the next view of the same window
+ * @view: the view, or NULL
+ */
+void xen_pgdir_view_unref(XenPgdirView *view);
+
+/**
+ * xen_pgdir_view_is_copy: whether the view is a private copy
+ * @view: the view
+ *
+ * Where grants are mapped page by page, a view is a host copy, gathered when
+ * it is made; writes to it do not reach the guest (xen_pgdir_buffer_write()
+ * does).  A view whose buffer was revoked is a copy, too.
+ *
+ * Returns: 1 for a copy, 0 for the guest's own memory.
+ */
+int32_t xen_pgdir_view_is_copy(const XenPgdirView *view);
+
+/**
+ * xen_pgdir_view_sync: bring a copy up to date with the guest's pages
+ * @view: the view; nothing is done unless it is a copy of a live buffer
+ *
+ * Returns: 0, or as xen_pgdir_buffer_read().
+ */
+int32_t xen_pgdir_view_sync(XenPgdirView *view);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* HW_XEN_XEN_PGDIR_H */

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The two shared pages of a PV display's connector or a PV sound's stream:
+ * a request ring of 64-byte slots and an event page.
+ *
+ * Both pages stay writable by the guest.  Nothing is kept in them that is
+ * read back: a request is copied out once, and the indices that matter are
+ * private.
+ *
+ * Copyright (c) 2026 The Xen PV display and sound for QEMU authors
+ */
+
+#ifndef HW_XEN_XEN_PV_RING_H
+#define HW_XEN_XEN_PV_RING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/** XEN_PV_SLOT_SIZE: bytes of every request, response and event */
+#define XEN_PV_SLOT_SIZE    64
+
+/** XEN_PV_RING_SLOTS: requests that one ring page holds (xen/io/ring.h) */
+#define XEN_PV_RING_SLOTS   32
+
+/** XEN_PV_EVENT_SLOTS: events that one event page holds */
+#define XEN_PV_EVENT_SLOTS  63
+
+/**
+ * struct XenPvSlot - one request, response or event, copied out or in whole
+ *
+ * @bytes: the slot; aligned so that the protocol's structures can lie on it
+ */
+typedef struct XenPvSlot {
+    uint8_t bytes[XEN_PV_SLOT_SIZE];
+} __attribute__((aligned(8))) XenPvSlot;
+
+/**
+ * struct XenPvRing - the consumer's side of a request ring
+ *
+ * @page: the mapped ring page, or NULL when detached
+ * @req_cons: requests taken so far; free running
+ * @rsp_prod: responses written so far; free running
+ * @broken: the guest's producer index made no sense; nothing is taken any
+ *     more until the ring is attached anew
+ */
+typedef struct XenPvRing {
+    void *page;
+    uint32_t req_cons;
+    uint32_t rsp_prod;
+    bool broken;
+} XenPvRing;
+
+/**
+ * struct XenPvEvents - the producer's side of an event page
+ *
+ * @page: the mapped event page, or NULL when detached
+ * @prod: events pushed so far; free running.  Its low 16 bits are the id of
+ *     the next event, so that ids have no gaps.
+ */
+typedef struct XenPvEvents {
+    void *page;
+    uint32_t prod;
+} XenPvEvents;
+
+/**
+ * xen_pv_ring_attach: start to serve a mapped ring page
+ * @ring: the ring
+ * @page: 4096 bytes, writable; must stay mapped until xen_pv_ring_detach()
+ *
+ * Continues behind the last response that the page shows, so that a restarted
+ * backend finds the requests that were left unanswered.
+ */
+void xen_pv_ring_attach(XenPvRing *ring, void *page);
+
+/**
+ * xen_pv_ring_detach: forget the page; harmless when there is none
+ * @ring: the ring
+ */
+void xen_pv_ring_detach(XenPvRing *ring);
+
+/**
+ * xen_pv_ring_get: take the next request, copied once
+ * @ring: the ring
+ * @req: where to store it
+ *
+ * Returns: 1 when a request was stored, 0 when there is none, -EPROTO when
+ * the producer index is more than a ring ahead of the responses (said once;
+ * a broken ring is empty from then on), -ENOTCONN when detached.
+ */
+int xen_pv_ring_get(XenPvRing *ring, XenPvSlot *req);
+
+/**
+ * xen_pv_ring_put: write one response, all 64 bytes of it
+ * @ring: the ring
+ * @rsp: the response; zero where the protocol says nothing, as Linux never
+ *     clears the slots that it reuses
+ *
+ * Returns: whether the frontend asked to be notified of this response.
+ */
+bool xen_pv_ring_put(XenPvRing *ring, const XenPvSlot *rsp);
+
+/**
+ * xen_pv_ring_final_check: ask for a notification of the next request
+ * @ring: the ring
+ *
+ * Returns: whether a request slipped in meanwhile, so that the caller has to
+ * go on (RING_FINAL_CHECK_FOR_REQUESTS).
+ */
+bool xen_pv_ring_final_check(XenPvRing *ring);
+
+/**
+ * xen_pv_events_attach: start to use a mapped event page
+ * @events: the event page's producer
+ * @page: 4096 bytes, writable; must stay mapped until xen_pv_events_detach()
+ *
+ * The first event of a connection has id 0, which is what frontends expect.
+ */
+void xen_pv_events_attach(XenPvEvents *events, void *page);
+
+/**
+ * xen_pv_events_detach: forget the page; harmless when there is none
+ * @events: the event page's producer
+ */
+void xen_pv_events_detach(XenPvEvents *events);
+
+/**
+ * xen_pv_events_push: send one event
+ * @events: the event page's producer
+ * @event: the event; its id (the first two bytes) is filled in
+ *
+ * The caller notifies the event channel afterwards.
+ *
+ * Returns: 0; -EAGAIN when the page is full or the guest's consumer index
+ * makes no sense, and then no id is spent; -ENOTCONN when detached.
+ */
+int xen_pv_events_push(XenPvEvents *events, XenPvSlot *event);
+
+#endif /* HW_XEN_XEN_PV_RING_H */
