@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A counting, refusing fake of a foreign domain and its grants
+ *
+ * Copyright (c) 2026 The Xen PV display and sound for QEMU authors
+ */
+
+#include "qemu/osdep.h"
+#include <sys/mman.h>
+#include "fake-grants.h"
+
+#define PAGE        ((size_t)XEN_PGDIR_PAGE_SIZE)
+#define PER_PAGE    XEN_PGDIR_REFS_PER_PAGE
+
+/* The first references of a real domain are reserved, too */
+#define FIRST_REF   8
+
+struct FakeGrant {
+    uint32_t page;
+    uint32_t live_maps;
+    int32_t refuse_errno;
+    bool granted;
+    bool writable;
+};
+
+typedef struct FakeMap {
+    void *addr;
+    uint32_t count;
+    bool writable;
+    uint32_t refs[];
+} FakeMap;
+
+static uint32_t pop(GArray *stack)
+{
+    uint32_t value;
+
+    g_assert_cmpuint(stack->len, >, 0);
+    value = g_array_index(stack, uint32_t, stack->len - 1);
+    g_array_set_size(stack, stack->len - 1);
+    return value;
+}
+
+FakeGrants *fake_grants_new(uint32_t pages)
+{
+    FakeGrants *f = g_new0(FakeGrants, 1);
+    uint32_t i, ref;
+
+    f->nr_pages = pages;
+    f->fd = memfd_create("fake-grants", MFD_CLOEXEC);
+    g_assert_cmpint(f->fd, >=, 0);
+    g_assert_cmpint(ftruncate(f->fd, pages * PAGE), ==, 0);
+    f->memory = mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED,
+                     f->fd, 0);
+    g_assert(f->memory != MAP_FAILED);
+
+    f->nr_grants = FIRST_REF + pages;
+    f->grants = g_new0(FakeGrant, f->nr_grants);
+    f->free_pages = g_array_sized_new(FALSE, FALSE, sizeof(uint32_t), pages);
+    f->free_refs = g_array_sized_new(FALSE, FALSE, sizeof(uint32_t), pages);
+    for (i = pages; i-- > 0;) {
+        ref = FIRST_REF + i;
+        g_array_append_val(f->free_pages, i);
+        g_array_append_val(f->free_refs, ref);
+    }
+    f->maps = g_hash_table_new_full(NULL, NULL, NULL, g_free);
+    return f;
+}
+
+void fake_grants_free(FakeGrants *f)
+{
+    g_assert_cmpuint(f->live_maps, ==, 0);
+    g_assert_cmpuint(g_hash_table_size(f->maps), ==, 0);
+    g_hash_table_destroy(f->maps);
+    g_array_free(f->free_pages, TRUE);
+    g_array_free(f->free_refs, TRUE);
+    g_free(f->grants);
+    munmap(f->memory, f->nr_pages * PAGE);
+    close(f->fd);
+    g_free(f);
+}
+
+static FakeGrant *find(FakeGrants *f, uint32_t gref)
+{
+    if (gref >= f->nr_grants || !f->grants[gref].granted) {
+        return NULL;
+    }
+    return &f->grants[gref];
+}
+
+uint32_t fake_grants_alloc(FakeGrants *f, bool writable)
+{
+    uint32_t gref = pop(f->free_refs);
+    FakeGrant *grant = &f->grants[gref];
+
+    grant->page = pop(f->free_pages);
+    grant->granted = true;
+    grant->writable = writable;
+    grant->refuse_errno = 0;
+    return gref;
+}
+
+bool fake_grants_end(FakeGrants *f, uint32_t gref)
+{
+    FakeGrant *grant = find(f, gref);
+
+    g_assert_nonnull(grant);
+    if (grant->live_maps) {
+        return false;
+    }
+    memset(fake_grants_page(f, gref), 0, PAGE);
+    grant->granted = false;
+    g_array_append_val(f->free_pages, grant->page);
+    g_array_append_val(f->free_refs, gref);
+    return true;
+}
+
+void *fake_grants_page(FakeGrants *f, uint32_t gref)
+{
+    FakeGrant *grant = find(f, gref);
+
+    g_assert_nonnull(grant);
+    return f->memory + grant->page * PAGE;
+}
+
+uint32_t fake_grants_build_directory(FakeGrants *f, const uint32_t *refs,
+                                     uint32_t count)
+{
+    uint32_t first = fake_grants_alloc(f, true);
+    uint32_t *page = fake_grants_page(f, first);
+    uint32_t done = 0, n;
+
+    for (;;) {
+        n = MIN(count - done, PER_PAGE);
+        memcpy(page + 1, refs + done, n * sizeof(*refs));
+        done += n;
+        if (done == count) {
+            return first;
+        }
+        page[0] = fake_grants_alloc(f, true);
+        page = fake_grants_page(f, page[0]);
+    }
+}
+
+uint32_t fake_grants_make_directory(FakeGrants *f, uint32_t count,
+                                    uint32_t *refs)
+{
+    g_autofree uint32_t *own = refs ? NULL : g_new(uint32_t, count);
+    uint32_t *all = refs ? refs : own;
+    uint32_t i;
+
+    for (i = 0; i < count; i++) {
+        all[i] = fake_grants_alloc(f, true);
+    }
+    return fake_grants_build_directory(f, all, count);
+}
+
+bool fake_grants_end_directory(FakeGrants *f, uint32_t dir_ref,
+                               uint32_t count)
+{
+    uint32_t *page, next, i, n;
+    bool ok = true;
+
+    for (;;) {
+        page = fake_grants_page(f, dir_ref);
+        next = page[0];
+        n = MIN(count, PER_PAGE);
+        for (i = 0; i < n; i++) {
+            ok &= fake_grants_end(f, page[1 + i]);
+        }
+        ok &= fake_grants_end(f, dir_ref);
+        count -= n;
+        if (!count) {
+            return ok;
+        }
+        dir_ref = next;
+    }
+}
+
+void fake_grants_refuse(FakeGrants *f, uint64_t nth, int32_t err)
+{
+    f->refuse_in = nth;
+    f->refuse_errno = err;
+}
+
+void fake_grants_refuse_ref(FakeGrants *f, uint32_t gref, int32_t err)
+{
+    g_assert_nonnull(find(f, gref));
+    f->grants[gref].refuse_errno = err;
+}
+
+/* What the hypervisor and the grant device would check */
+static int32_t check(FakeGrants *f, const uint32_t *refs, uint32_t count,
+                     bool writable)
+{
+    FakeGrant *grant;
+    uint32_t i;
+
+    if (f->refuse_in && --f->refuse_in == 0) {
+        return f->refuse_errno;
+    }
+    for (i = 0; i < count; i++) {
+        grant = find(f, refs[i]);
+        if (!grant || (writable && !grant->writable)) {
+            return -EINVAL;
+        }
+        if (grant->refuse_errno) {
+            return grant->refuse_errno;
+        }
+    }
+    if (f->limit_pages && f->live_pages + count > f->limit_pages) {
+        return f->limit_errno ? f->limit_errno : -ENOSPC;
+    }
+    return 0;
+}
+
+/* How many of the references name consecutive pages */
+static uint32_t run_length(FakeGrants *f, const uint32_t *refs,
+                           uint32_t count)
+{
+    uint32_t page = f->grants[refs[0]].page;
+    uint32_t n = 1;
+
+    while (f->one_mmap && n < count && f->grants[refs[n]].page == page + n) {
+        n++;
+    }
+    return n;
+}
+
+static void *map_pages(FakeGrants *f, const uint32_t *refs, uint32_t count,
+                       bool writable)
+{
+    int prot = PROT_READ | (writable ? PROT_WRITE : 0);
+    int flags = MAP_SHARED | (f->one_mmap ? MAP_POPULATE : 0);
+    uint32_t i, n;
+    uint8_t *base = NULL;
+    void *addr;
+
+    n = run_length(f, refs, count);
+    if (n < count) {
+        base = mmap(NULL, count * PAGE, PROT_NONE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        g_assert(base != MAP_FAILED);
+        flags |= MAP_FIXED;
+    }
+    for (i = 0; i < count; i += n) {
+        n = run_length(f, refs + i, count - i);
+        addr = mmap(base ? base + i * PAGE : NULL, n * PAGE, prot, flags,
+                    f->fd, f->grants[refs[i]].page * PAGE);
+        g_assert(addr != MAP_FAILED);
+        base = base ? base : addr;
+    }
+    return base;
+}
+
+static void account(FakeGrants *f, const FakeMap *map, int sign)
+{
+    uint32_t i;
+
+    for (i = 0; i < map->count; i++) {
+        f->grants[map->refs[i]].live_maps += sign;
+    }
+    f->live_maps += sign;
+    f->live_pages += sign * (int64_t)map->count;
+    f->live_writable += map->writable ? sign * (int64_t)map->count : 0;
+    f->max_live_pages = MAX(f->max_live_pages, f->live_pages);
+}
+
+static int32_t fake_map(void *opaque, const uint32_t *refs, uint32_t count,
+                        uint32_t writable, void **addr)
+{
+    FakeGrants *f = opaque;
+    FakeMap *map;
+    int32_t ret;
+
+    g_assert_cmpuint(f->destroyed, ==, 0);
+    g_assert_cmpuint(count, >, 0);
+    g_assert_cmpuint(writable, <=, 1);
+    g_assert(!f->max_count || count <= f->max_count);
+
+    f->map_calls++;
+    ret = check(f, refs, count, writable);
+    if (ret) {
+        f->refused++;
+        return ret;
+    }
+
+    map = g_malloc0(sizeof(*map) + count * sizeof(*refs));
+    map->count = count;
+    map->writable = writable;
+    memcpy(map->refs, refs, count * sizeof(*refs));
+    map->addr = map_pages(f, refs, count, writable);
+    g_assert(g_hash_table_insert(f->maps, map->addr, map));
+    f->mapped_pages += count;
+    account(f, map, 1);
+    if (f->on_map) {
+        f->on_map(f, refs, count, f->hook_opaque);
+    }
+    *addr = map->addr;
+    return 0;
+}
+
+static void fake_unmap(void *opaque, void *addr, const uint32_t *refs,
+                       uint32_t count)
+{
+    FakeGrants *f = opaque;
+    FakeMap *map = g_hash_table_lookup(f->maps, addr);
+
+    g_assert_cmpuint(f->destroyed, ==, 0);
+    g_assert_nonnull(map);
+    g_assert_cmpmem(map->refs, map->count * sizeof(*refs),
+                    refs, count * sizeof(*refs));
+    if (f->on_unmap) {
+        f->on_unmap(f, refs, count, f->hook_opaque);
+    }
+    f->unmap_calls++;
+    account(f, map, -1);
+    g_assert_cmpint(munmap(addr, count * PAGE), ==, 0);
+    g_hash_table_remove(f->maps, addr);
+}
+
+static void fake_destroy(void *opaque)
+{
+    FakeGrants *f = opaque;
+
+    g_assert_cmpuint(f->live_maps, ==, 0);
+    g_assert_cmpuint(f->destroyed, ==, 0);
+    f->destroyed++;
+}
+
+const XenPgdirGrantOps fake_grants_ops = {
+    .map = fake_map,
+    .unmap = fake_unmap,
+    .destroy = fake_destroy,
+};

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A counting, refusing fake of a foreign domain and its grants, for the unit
+ * tests, the fuzzers and the benchmarks of the lower storey.
+ *
+ * The domain's memory is a memfd, so a mapping is a real shared mapping with
+ * an address of its own: a read-only one faults when written, and one that is
+ * gone faults when touched.  Misuse (an unmap that matches no map, a count
+ * beyond the limit) fails an assertion at once.
+ *
+ * Copyright (c) 2026 The Xen PV display and sound for QEMU authors
+ */
+
+#ifndef TESTS_UNIT_FAKE_GRANTS_H
+#define TESTS_UNIT_FAKE_GRANTS_H
+
+#include "hw/xen/xen-pgdir.h"
+
+typedef struct FakeGrants FakeGrants;
+typedef struct FakeGrant FakeGrant;
+
+typedef void (*FakeGrantsHook)(FakeGrants *f, const uint32_t *refs,
+                               uint32_t count, void *opaque);
+
+/**
+ * struct FakeGrants - a domain; the fields are for tests to read and to set
+ *
+ * @map_calls: calls of map, refused ones included
+ * @unmap_calls: calls of unmap
+ * @refused: calls of map that failed
+ * @live_maps: mappings that exist now
+ * @live_pages: pages mapped now
+ * @live_writable: of these, pages mapped writable
+ * @max_live_pages: most pages that were mapped at once
+ * @mapped_pages: pages ever mapped
+ * @destroyed: calls of destroy
+ * @max_count: references that one call may take; more fail an assertion,
+ *     as the mapper was told.  0 means any number.
+ * @limit_pages: with more pages mapped than this, map answers -ENOSPC.
+ *     0 means no limit.
+ * @limit_errno: what it answers instead of -ENOSPC, if not 0
+ * @one_mmap: map consecutive pages with one mmap() and populate them, instead
+ *     of page by page
+ * @on_map: called with each mapping that was made, before map returns
+ * @on_unmap: called before a mapping is undone
+ * @hook_opaque: handed to both
+ */
+struct FakeGrants {
+    uint64_t map_calls;
+    uint64_t unmap_calls;
+    uint64_t refused;
+    uint64_t live_maps;
+    uint64_t live_pages;
+    uint64_t live_writable;
+    uint64_t max_live_pages;
+    uint64_t mapped_pages;
+    uint64_t destroyed;
+
+    uint32_t max_count;
+    uint64_t limit_pages;
+    int32_t limit_errno;
+    bool one_mmap;
+    FakeGrantsHook on_map;
+    FakeGrantsHook on_unmap;
+    void *hook_opaque;
+
+    /* the rest is private */
+    int fd;
+    uint32_t nr_pages;
+    uint8_t *memory;
+    FakeGrant *grants;          /* by reference; reference 0 is never given */
+    uint32_t nr_grants;
+    GArray *free_pages;
+    GArray *free_refs;
+    GHashTable *maps;
+    uint64_t refuse_in;
+    int32_t refuse_errno;
+};
+
+/** fake_grants_ops: operations of a mapper; its opaque is the FakeGrants */
+extern const XenPgdirGrantOps fake_grants_ops;
+
+/** fake_grants_new: make a domain of that many pages, none granted */
+FakeGrants *fake_grants_new(uint32_t pages);
+
+/** fake_grants_free: free it; asserts that nothing is mapped any more */
+void fake_grants_free(FakeGrants *f);
+
+/** fake_grants_alloc: grant a fresh zeroed page; asserts that one is left */
+uint32_t fake_grants_alloc(FakeGrants *f, bool writable);
+
+/**
+ * fake_grants_end: end a grant and free its page
+ *
+ * As with a real frontend the reference is the first one to be given again.
+ *
+ * Returns: false, and does nothing, while the page is mapped.
+ */
+bool fake_grants_end(FakeGrants *f, uint32_t gref);
+
+/** fake_grants_page: the guest's view of the page behind a reference */
+void *fake_grants_page(FakeGrants *f, uint32_t gref);
+
+/**
+ * fake_grants_build_directory: describe granted pages by a directory
+ *
+ * Returns: the reference of its first page.  The chain has as many pages as
+ * @count needs, at least one, and ends with 0.
+ */
+uint32_t fake_grants_build_directory(FakeGrants *f, const uint32_t *refs,
+                                     uint32_t count);
+
+/**
+ * fake_grants_make_directory: grant fresh pages and build their directory
+ * @f: the domain
+ * @count: data pages
+ * @refs: where to store their references, or NULL
+ *
+ * Data pages are granted writable, as Linux does.
+ */
+uint32_t fake_grants_make_directory(FakeGrants *f, uint32_t count,
+                                    uint32_t *refs);
+
+/** fake_grants_end_directory: end such a directory and its data pages */
+bool fake_grants_end_directory(FakeGrants *f, uint32_t dir_ref,
+                               uint32_t count);
+
+/** fake_grants_refuse: refuse the @nth call of map from now (1: the next) */
+void fake_grants_refuse(FakeGrants *f, uint64_t nth, int32_t err);
+
+/** fake_grants_refuse_ref: refuse to map a reference; 0 allows it again */
+void fake_grants_refuse_ref(FakeGrants *f, uint32_t gref, int32_t err);
+
+#endif /* TESTS_UNIT_FAKE_GRANTS_H */
