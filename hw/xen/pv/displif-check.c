@@ -1,0 +1,162 @@
+/*
+ * displif: from a guest's numbers to checked geometry
+ *
+ * All products are formed in 64 bits: 32 by 32 bits always fit, and what is
+ * added to them here is small enough.
+ *
+ * Copyright (c) 2026 The Xen PV display and sound for QEMU authors
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "qemu/osdep.h"
+
+#include "hw/xen/xen-pgdir.h"
+#include "displif-check.h"
+
+#define MAX_BPP             64
+#define MAX_STRIDE_ALIGN    256
+
+static uint64_t round_up(uint64_t n, uint64_t power_of_two)
+{
+    return (n + power_of_two - 1) & ~(power_of_two - 1);
+}
+
+static uint64_t tight_stride(const XenDisplifGeometry *geometry)
+{
+    return (uint64_t)geometry->width * geometry->cpp;
+}
+
+/* Whether rows of @stride account for the buffer's size, exact or in pages */
+static bool fills(const XenDisplifGeometry *geometry, uint64_t stride)
+{
+    uint64_t bytes;
+
+    if (stride > UINT32_MAX) {
+        return false;
+    }
+    bytes = stride * geometry->height;
+    return bytes == geometry->size ||
+           round_up(bytes, XEN_PGDIR_PAGE_SIZE) == geometry->size;
+}
+
+/* Whether rows of @stride lie inside the pages, not just inside the size */
+static bool fits(const XenDisplifGeometry *geometry, uint64_t stride)
+{
+    return stride <= UINT32_MAX &&
+           geometry->data_ofs + stride * geometry->height <=
+           xen_displif_pages(geometry->size) * XEN_PGDIR_PAGE_SIZE;
+}
+
+uint64_t xen_displif_pages(uint32_t size)
+{
+    return round_up(size, XEN_PGDIR_PAGE_SIZE) / XEN_PGDIR_PAGE_SIZE;
+}
+
+uint64_t xen_displif_dumb_stride(const XenDisplifGeometry *geometry)
+{
+    uint64_t tight = tight_stride(geometry);
+    uint64_t padded = round_up(tight, 8);
+
+    if (tight <= UINT32_MAX && tight * geometry->height == geometry->size) {
+        return tight;
+    }
+    if (fills(geometry, padded)) {
+        return padded;
+    }
+    return tight;
+}
+
+uint64_t xen_displif_import_stride(const XenDisplifGeometry *geometry,
+                                   bool *certain)
+{
+    uint64_t tight = tight_stride(geometry);
+    uint32_t align;
+
+    *certain = true;
+    for (align = 4; align <= MAX_STRIDE_ALIGN; align *= 2) {
+        uint64_t stride = round_up(tight, align);
+
+        if (fills(geometry, stride)) {
+            return stride;
+        }
+    }
+    *certain = false;
+    return tight;
+}
+
+const char *xen_displif_check_dbuf(const struct xendispl_dbuf_create_req *req,
+                                   XenDisplifGeometry *dbuf)
+{
+    uint64_t stride;
+
+    memset(dbuf, 0, sizeof(*dbuf));
+    dbuf->size = req->buffer_sz;
+    dbuf->data_ofs = req->data_ofs;
+
+    if (req->buffer_sz == 0) {
+        return "buffer size of 0";
+    }
+    if (req->data_ofs >=
+        xen_displif_pages(req->buffer_sz) * XEN_PGDIR_PAGE_SIZE) {
+        return "data offset beyond the buffer";
+    }
+    if (req->width == 0 && req->height == 0 && req->bpp == 0) {
+        return NULL;
+    }
+    if (req->width == 0 || req->height == 0) {
+        return "width or height of 0";
+    }
+    if (req->bpp == 0 || req->bpp > MAX_BPP || req->bpp % 8) {
+        return "bits per pixel not a multiple of 8 up to 64";
+    }
+
+    dbuf->width = req->width;
+    dbuf->height = req->height;
+    dbuf->cpp = req->bpp / 8;
+    stride = xen_displif_dumb_stride(dbuf);
+    if (!fits(dbuf, stride)) {
+        return "buffer smaller than its geometry";
+    }
+    dbuf->stride = stride;
+    return NULL;
+}
+
+const char *xen_displif_check_fb(const struct xendispl_fb_attach_req *req,
+                                 uint32_t cpp, XenDisplifGeometry *dbuf,
+                                 XenDisplifGeometry *fb)
+{
+    bool certain = false;
+    uint64_t stride;
+
+    *fb = *dbuf;
+    fb->width = req->width;
+    fb->height = req->height;
+    fb->cpp = cpp;
+
+    if (fb->width == 0 || fb->height == 0) {
+        return "width or height of 0";
+    }
+    if (dbuf->width) {
+        if (cpp != dbuf->cpp) {
+            return "pixel format of another size than the buffer's";
+        }
+        if (fb->width > dbuf->width || fb->height > dbuf->height) {
+            return "framebuffer larger than its buffer";
+        }
+        return NULL;
+    }
+
+    stride = dbuf->stride;
+    if (!stride) {
+        stride = xen_displif_import_stride(fb, &certain);
+    }
+    if (tight_stride(fb) > stride || !fits(fb, stride)) {
+        return "framebuffer larger than its buffer";
+    }
+    fb->stride = stride;
+    if (certain) {
+        dbuf->stride = stride;
+    }
+    return NULL;
+}
