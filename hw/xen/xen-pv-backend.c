@@ -1,0 +1,522 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the backends of PV displays and PV sound share: the XenbusState
+ * machine, channels, configuration in xenstore, unplug and reconnect.
+ *
+ * The frontends in Linux differ from block and network frontends.  They
+ * ignore a backend in state Closing and wait for Closed; on unload they wait
+ * for InitWait; they look at the backend's InitWait only while they are
+ * Initialising themselves.  So the backend leads:
+ *
+ *   frontend Initialised            -> open channels, Connected
+ *   frontend Closing or Closed      -> release all, Closed, InitWait
+ *   frontend Initialising again     -> the guest restarted: the same
+ *   frontend gone                   -> release all, Closed
+ *   backend's own state set Closing -> the toolstack removes the card:
+ *                                      release all, Closed
+ *
+ * Copyright (c) 2026 The Xen PV display and sound for QEMU authors
+ */
+
+#include "qemu/osdep.h"
+
+#include "hw/qdev-properties.h"
+#include "hw/xen/xen-bus-helper.h"
+#include "hw/xen/xen-pv-backend.h"
+#include "monitor/qdev.h"
+#include "qapi/error.h"
+#include "qemu/cutils.h"
+#include "qemu/error-report.h"
+#include "qemu/module.h"
+#include "trace.h"
+#include "xen-pv-compat.h"
+
+/* Numbers of cards that idx=-1 tries */
+#define XEN_PV_MAX_IDX 100
+
+/* Tries to connect to a frontend that is ready, and the pause between them */
+#define XEN_PV_CONNECT_ATTEMPTS 5
+#define XEN_PV_CONNECT_PAUSE_MS 500
+
+/* Log lines that a guest may cause in each window */
+#define XEN_PV_LOG_LINES 10
+#define XEN_PV_LOG_WINDOW_MS 10000
+
+/* The longest value that any of our nodes may sensibly have */
+#define XEN_PV_NODE_MAX 256
+
+static XenBus *xen_pv_bus(XenPvBackend *backend)
+{
+    return XEN_BUS(qdev_get_parent_bus(DEVICE(backend)));
+}
+
+/* ---------------------------------------------------------------- log */
+
+void xen_pv_guest_warn(XenPvBackend *backend, const char *fmt, ...)
+{
+    const char *path = backend->xendev.backend_path;
+    XenPvLog *log = &backend->log;
+    int64_t now = qemu_clock_get_ms(QEMU_CLOCK_REALTIME);
+    g_autofree char *text = NULL;
+    va_list ap;
+
+    va_start(ap, fmt);
+    text = g_strdup_vprintf(fmt, ap);
+    va_end(ap);
+    trace_xen_pv_guest_warn(path, text);
+
+    if (log->lines && now - log->window_start >= XEN_PV_LOG_WINDOW_MS) {
+        log->lines = 0;
+    }
+    if (log->lines >= XEN_PV_LOG_LINES) {
+        log->suppressed++;
+        return;
+    }
+    if (log->lines++ == 0) {
+        log->window_start = now;
+    }
+    if (log->suppressed) {
+        warn_report("%s: %" PRIu64 " more messages were suppressed", path,
+                    log->suppressed);
+        log->suppressed = 0;
+    }
+    warn_report("%s: %s", path, text);
+}
+
+/* -------------------------------------------------------------- nodes */
+
+char *xen_pv_node_read(XenPvBackend *backend, const char *dir,
+                       const char *key)
+{
+    unsigned int len = 0;
+    char *raw = xs_node_read(xen_pv_bus(backend)->xsh, XBT_NULL, &len, NULL,
+                             "%s/%s", dir, key);
+    char *text = NULL;
+
+    /* A node may hold anything; a NUL inside is not text */
+    if (raw && len <= XEN_PV_NODE_MAX && !memchr(raw, '\0', len) &&
+        g_utf8_validate(raw, len, NULL)) {
+        text = g_strndup(raw, len);
+    }
+    free(raw);
+
+    return text;
+}
+
+bool xen_pv_node_write(XenPvBackend *backend, const char *dir,
+                       const char *key, const char *value, Error **errp)
+{
+    ERRP_GUARD();
+    XenBus *bus = xen_pv_bus(backend);
+    g_autofree char *path = g_strdup_printf("%s/%s", dir, key);
+
+    xs_node_create(bus->xsh, XBT_NULL, path, bus->backend_id,
+                   backend->xendev.frontend_id, XS_PERM_READ, errp);
+    if (!*errp) {
+        xs_node_printf(bus->xsh, XBT_NULL, dir, key, errp, "%s", value);
+    }
+
+    return !*errp;
+}
+
+static bool xen_pv_node_read_uint(XenPvBackend *backend, const char *key,
+                                  uint32_t *value, Error **errp)
+{
+    g_autofree char *text = xen_pv_node_read(backend,
+                                             backend->xendev.frontend_path,
+                                             key);
+    unsigned int number;
+
+    if (!text) {
+        error_setg(errp, "frontend node '%s' is missing or not text", key);
+        return false;
+    }
+    if (!g_ascii_isdigit(*text) || qemu_strtoui(text, NULL, 10, &number)) {
+        error_setg(errp, "frontend node '%s' is not a number", key);
+        return false;
+    }
+    *value = number;
+
+    return true;
+}
+
+/* ----------------------------------------------------------- channels */
+
+bool xen_pv_channel_open(XenPvBackend *backend, XenPvChannel *channel,
+                         const char *ref_key, const char *port_key,
+                         XenEventHandler handler, void *opaque, Error **errp)
+{
+    XenDevice *xendev = &backend->xendev;
+    uint32_t port;
+
+    if (!xen_pv_node_read_uint(backend, ref_key, &channel->ref, errp) ||
+        !xen_pv_node_read_uint(backend, port_key, &port, errp)) {
+        return false;
+    }
+    trace_xen_pv_channel_open(xendev->backend_path, ref_key, channel->ref,
+                              port);
+
+    channel->page = xen_device_map_grant_refs(xendev, &channel->ref, 1,
+                                              PROT_READ | PROT_WRITE, errp);
+    if (!channel->page) {
+        return false;
+    }
+    channel->evtchn = xen_device_bind_event_channel(xendev, port, handler,
+                                                    opaque, errp);
+    if (!channel->evtchn) {
+        xen_pv_channel_close(backend, channel);
+        return false;
+    }
+
+    return true;
+}
+
+void xen_pv_channel_close(XenPvBackend *backend, XenPvChannel *channel)
+{
+    XenDevice *xendev = &backend->xendev;
+
+    /* Nothing that fails here could be done better another time */
+    if (channel->evtchn) {
+        xen_device_unbind_event_channel(xendev, channel->evtchn, NULL);
+        channel->evtchn = NULL;
+    }
+    if (channel->page) {
+        xen_device_unmap_grant_refs(xendev, channel->page, &channel->ref, 1,
+                                    NULL);
+        channel->page = NULL;
+    }
+}
+
+void xen_pv_channel_notify(XenPvBackend *backend, XenPvChannel *channel)
+{
+    if (channel->evtchn) {
+        xen_device_notify_event_channel(&backend->xendev, channel->evtchn,
+                                        NULL);
+    }
+}
+
+/* -------------------------------------------------------------- states */
+
+static void xen_pv_disconnect(XenPvBackend *backend, bool exiting)
+{
+    timer_del(backend->retry);
+    backend->attempts = 0;
+
+    if (backend->connected) {
+        trace_xen_pv_backend_disconnect(backend->xendev.backend_path,
+                                        exiting);
+        backend->connected = false;
+        XEN_PV_BACKEND_GET_CLASS(backend)->disconnect(backend, exiting);
+    }
+}
+
+/*
+ * Release everything, say so, and wait for the next frontend.  One that is
+ * being unloaded polls for InitWait, and would ignore Closing.
+ */
+static void xen_pv_restart(XenPvBackend *backend)
+{
+    XenDevice *xendev = &backend->xendev;
+
+    xen_pv_disconnect(backend, false);
+    xen_device_backend_set_state(xendev, XenbusStateClosed);
+    if (xendev->backend_online) {
+        xen_device_backend_set_state(xendev, XenbusStateInitWait);
+    }
+}
+
+static void xen_pv_connect(XenPvBackend *backend)
+{
+    XenPvBackendClass *class = XEN_PV_BACKEND_GET_CLASS(backend);
+    XenDevice *xendev = &backend->xendev;
+    Error *local_err = NULL;
+
+    trace_xen_pv_backend_connect(xendev->backend_path);
+    if (class->connect(backend, &local_err)) {
+        backend->connected = true;
+        backend->attempts = 0;
+        xen_device_backend_set_state(xendev, XenbusStateConnected);
+        return;
+    }
+
+    class->disconnect(backend, false);
+    backend->attempts++;
+    trace_xen_pv_backend_connect_failed(xendev->backend_path,
+                                        backend->attempts,
+                                        error_get_pretty(local_err));
+    /*
+     * A frontend in state Initialised does not react to Closed, and stays
+     * stuck until its driver is reloaded.  So try again first.
+     */
+    if (backend->attempts < XEN_PV_CONNECT_ATTEMPTS) {
+        timer_mod(backend->retry, qemu_clock_get_ms(QEMU_CLOCK_REALTIME) +
+                  XEN_PV_CONNECT_PAUSE_MS);
+    } else {
+        xen_device_backend_set_state(xendev, XenbusStateClosed);
+    }
+    xen_pv_guest_warn(backend, "cannot connect (attempt %u of %u): %s",
+                      backend->attempts, XEN_PV_CONNECT_ATTEMPTS,
+                      error_get_pretty(local_err));
+    error_free(local_err);
+}
+
+static void xen_pv_retry(void *opaque)
+{
+    XenPvBackend *backend = opaque;
+
+    if (!backend->connected &&
+        backend->xendev.frontend_state == XenbusStateInitialised) {
+        xen_pv_connect(backend);
+    }
+}
+
+static void xen_pv_frontend_changed(XenDevice *xendev,
+                                    enum xenbus_state state, Error **errp)
+{
+    XenPvBackend *backend = XEN_PV_BACKEND(xendev);
+
+    trace_xen_pv_backend_frontend(xendev->backend_path, state,
+                                  backend->connected);
+
+    switch ((int)state) {
+    case XenbusStateInitialised:
+        if (!backend->connected && xendev->backend_online &&
+            xendev->backend_state == XenbusStateInitWait) {
+            backend->attempts = 0;
+            xen_pv_connect(backend);
+        }
+        break;
+
+    case XenbusStateInitialising:
+    case XenbusStateClosing:
+    case XenbusStateClosed:
+        /*
+         * Not without a connection: sound frontends start over at each
+         * InitWait, and a misconfigured one would do so for ever.
+         */
+        if (backend->connected) {
+            xen_pv_restart(backend);
+        } else {
+            xen_pv_disconnect(backend, false);
+        }
+        break;
+
+    case XenbusStateInitWait:
+    case XenbusStateConnected:
+    case XenbusStateReconfigured:
+        break;
+
+    case XenbusStateReconfiguring:
+        /* A frontend that tears down; Initialising follows */
+        xen_pv_disconnect(backend, false);
+        break;
+
+    default:
+        /* The node is gone, or holds what is no state */
+        xen_pv_disconnect(backend, false);
+        xen_device_backend_set_state(xendev, XenbusStateClosed);
+        break;
+    }
+}
+
+/*
+ * The bus answers a Closing of the toolstack only while the frontend is
+ * inactive, but these frontends never leave Connected because of it.
+ */
+static void xen_pv_state_changed(void *opaque, const char *path)
+{
+    XenPvBackend *backend = opaque;
+    XenDevice *xendev = &backend->xendev;
+    unsigned int state;
+
+    if (xs_node_scanf(xendev->xsh, XBT_NULL, xendev->backend_path, "state",
+                      NULL, "%u", &state) != 1 ||
+        state != XenbusStateClosing) {
+        return;
+    }
+
+    trace_xen_pv_backend_removed(xendev->backend_path);
+    xen_pv_disconnect(backend, false);
+    /* If it was Closed before, Closed would not be written again */
+    xen_device_backend_set_state(xendev, XenbusStateClosing);
+    xen_device_backend_set_state(xendev, XenbusStateClosed);
+}
+
+/* ---------------------------------------------------------- life cycle */
+
+static bool xen_pv_idx_is_free(XenPvBackend *backend, int idx)
+{
+    const char *device = XEN_DEVICE_GET_CLASS(backend)->device;
+    g_autofree char *dir = g_strdup_printf("/local/domain/%u/device/%s/%d",
+                                           backend->xendev.frontend_id,
+                                           device, idx);
+    g_autofree char *state = xen_pv_node_read(backend, dir, "state");
+
+    return !state;
+}
+
+static char *xen_pv_get_name(XenDevice *xendev, Error **errp)
+{
+    XenPvBackend *backend = XEN_PV_BACKEND(xendev);
+    int idx;
+
+    for (idx = 0; backend->idx < 0 && idx < XEN_PV_MAX_IDX; idx++) {
+        if (xen_pv_idx_is_free(backend, idx)) {
+            backend->idx = idx;
+        }
+    }
+    if (backend->idx < 0) {
+        error_setg(errp, "no free card number below %d: name one with idx=",
+                   XEN_PV_MAX_IDX);
+        return NULL;
+    }
+
+    return g_strdup_printf("%d", backend->idx);
+}
+
+/*
+ * The bus asks for the path before it publishes any state.  This is the one
+ * moment when the card's nodes can be written without a running guest
+ * finding the card half made.
+ */
+static char *xen_pv_get_frontend_path(XenDevice *xendev, Error **errp)
+{
+    ERRP_GUARD();
+    XenPvBackend *backend = XEN_PV_BACKEND(xendev);
+    XenPvBackendClass *class = XEN_PV_BACKEND_GET_CLASS(backend);
+    XenBus *bus = xen_pv_bus(backend);
+    g_autofree char *path =
+        g_strdup_printf("/local/domain/%u/device/%s/%s", xendev->frontend_id,
+                        XEN_DEVICE_GET_CLASS(xendev)->device, xendev->name);
+    g_autofree char *state = xen_pv_node_read(backend, path, "state");
+    bool toolstack = state;
+
+    trace_xen_pv_backend_configure(xendev->backend_path, toolstack);
+
+    if (!toolstack) {
+        xs_node_create(bus->xsh, XBT_NULL, path, xendev->frontend_id,
+                       bus->backend_id, XS_PERM_READ | XS_PERM_WRITE, errp);
+        if (*errp) {
+            return NULL;
+        }
+    }
+    if (!class->configure(backend, path, toolstack, errp)) {
+        if (!toolstack) {
+            xs_node_destroy(bus->xsh, XBT_NULL, path, NULL);
+        }
+        return NULL;
+    }
+    xs_node_printf(bus->xsh, XBT_NULL, xendev->backend_path, "versions", errp,
+                   "1,2");
+    if (*errp) {
+        return NULL;
+    }
+
+    return g_steal_pointer(&path);
+}
+
+static void xen_pv_realize(XenDevice *xendev, Error **errp)
+{
+    ERRP_GUARD();
+    XenPvBackend *backend = XEN_PV_BACKEND(xendev);
+
+    backend->retry = timer_new_ms(QEMU_CLOCK_REALTIME, xen_pv_retry, backend);
+
+    if (!XEN_PV_BACKEND_GET_CLASS(backend)->start(backend, errp)) {
+        return;
+    }
+    backend->state_watch = xs_node_watch(xendev->xsh, xendev->backend_path,
+                                         "state", xen_pv_state_changed,
+                                         backend, errp);
+}
+
+static void xen_pv_unrealize(XenDevice *xendev)
+{
+    XenPvBackend *backend = XEN_PV_BACKEND(xendev);
+    XenPvBackendClass *class = XEN_PV_BACKEND_GET_CLASS(backend);
+    /*
+     * On unplug the device is no longer realized when this is called.  If it
+     * still is, QEMU exits, and has closed displays and audio already.
+     */
+    bool exiting = DEVICE(xendev)->realized;
+
+    if (backend->state_watch) {
+        xs_node_unwatch(xendev->xsh, backend->state_watch);
+        backend->state_watch = NULL;
+    }
+    if (backend->retry) {
+        xen_pv_disconnect(backend, exiting);
+        timer_free(backend->retry);
+        backend->retry = NULL;
+    }
+    if (!exiting) {
+        class->stop(backend);
+    }
+}
+
+void xen_pv_backend_create(XenBackendInstance *instance,
+                           const char *typename, const char *id_prefix,
+                           Error **errp)
+{
+    ERRP_GUARD();
+    const char *name = xen_backend_get_name(instance);
+    DeviceState *dev;
+    unsigned int idx;
+
+    if (!g_ascii_isdigit(*name) || qemu_strtoui(name, NULL, 10, &idx) ||
+        idx > INT32_MAX) {
+        error_setg(errp, "'%s' is not a number of a card", name);
+        return;
+    }
+
+    dev = qdev_new(typename);
+    XEN_PV_BACKEND(dev)->idx = idx;
+    /* The id makes the card addressable, for screendump and VNC */
+    if (!qdev_set_id(dev, g_strdup_printf("%s-%u", id_prefix, idx), NULL)) {
+        qdev_set_id(dev, NULL, &error_abort);
+    }
+    if (!qdev_realize(dev, BUS(xen_backend_get_bus(instance)), errp)) {
+        object_unparent(OBJECT(dev));
+        object_unref(OBJECT(dev));
+        return;
+    }
+    xen_backend_set_device(instance, XEN_DEVICE(dev));
+    object_unref(OBJECT(dev));
+}
+
+void xen_pv_backend_destroy(XenBackendInstance *instance, Error **errp)
+{
+    object_unparent(OBJECT(xen_backend_get_device(instance)));
+}
+
+static const Property xen_pv_properties[] = {
+    DEFINE_PROP_INT32("idx", XenPvBackend, idx, -1),
+};
+
+static void xen_pv_class_init(ObjectClass *class, XEN_PV_CLASS_DATA *data)
+{
+    XenDeviceClass *xendev_class = XEN_DEVICE_CLASS(class);
+
+    xendev_class->get_name = xen_pv_get_name;
+    xendev_class->get_frontend_path = xen_pv_get_frontend_path;
+    xendev_class->realize = xen_pv_realize;
+    xendev_class->frontend_changed = xen_pv_frontend_changed;
+    xendev_class->unrealize = xen_pv_unrealize;
+    device_class_set_props(DEVICE_CLASS(class), xen_pv_properties);
+}
+
+static const TypeInfo xen_pv_backend_info = {
+    .name = TYPE_XEN_PV_BACKEND,
+    .parent = TYPE_XEN_DEVICE,
+    .instance_size = sizeof(XenPvBackend),
+    .class_size = sizeof(XenPvBackendClass),
+    .class_init = xen_pv_class_init,
+    .abstract = true,
+};
+
+static void xen_pv_register_types(void)
+{
+    type_register_static(&xen_pv_backend_info);
+}
+
+type_init(xen_pv_register_types)

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the backends of PV displays and PV sound share: the XenbusState
+ * machine, channels, configuration in xenstore, unplug and reconnect.
+ *
+ * Copyright (c) 2026 The Xen PV display and sound for QEMU authors
+ */
+
+#ifndef HW_XEN_XEN_PV_BACKEND_H
+#define HW_XEN_XEN_PV_BACKEND_H
+
+#include "hw/xen/xen-backend.h"
+#include "hw/xen/xen-bus.h"
+#include "hw/xen/xen-pgdir.h"
+#include "qemu/timer.h"
+
+#define TYPE_XEN_PV_BACKEND "xen-pv-backend"
+OBJECT_DECLARE_TYPE(XenPvBackend, XenPvBackendClass, XEN_PV_BACKEND)
+
+/**
+ * struct XenPvLog - a quota of log lines, as a guest causes them
+ *
+ * @window_start: when the current window began, ms of the host's clock
+ * @lines: lines written in it
+ * @suppressed: lines left out since the last one that was written
+ */
+typedef struct XenPvLog {
+    int64_t window_start;
+    unsigned int lines;
+    uint64_t suppressed;
+} XenPvLog;
+
+/**
+ * struct XenPvBackend - one card: the part that knows xenstore
+ *
+ * @xendev: the device on the XenBus
+ * @idx: property "idx": number of the card in xenstore; -1 asks for the first
+ *     free one
+ * @connected: the channels are open and the class is served by the guest
+ * @state_watch: fires when somebody writes the backend's state
+ * @retry: next try to connect to a frontend that is ready
+ * @attempts: tries that failed since the frontend got ready
+ * @log: quota of log lines
+ */
+struct XenPvBackend {
+    XenDevice xendev; /* must be first */
+
+    int32_t idx;
+
+    bool connected;
+    struct qemu_xs_watch *state_watch;
+    QEMUTimer *retry;
+    unsigned int attempts;
+    XenPvLog log;
+};
+
+/**
+ * struct XenPvBackendClass - what a kind of card adds
+ *
+ * @configure: called once, before the guest can see the card: either writes
+ *     the card's nodes below @frontend (a card made by -device) or reads and
+ *     checks them (a card that the toolstack made).
+ * @start: called once, when the card is on the bus.
+ * @connect: the frontend is ready: open channels.  On failure @disconnect is
+ *     called, too.
+ * @disconnect: give everything of the guest back: channels, grants, objects.
+ *     Idempotent.  @exiting tells that QEMU is on its way out and that the
+ *     display and audio layers may be gone.
+ * @stop: the card goes away; @disconnect was called.  Idempotent; not called
+ *     when QEMU exits.
+ */
+struct XenPvBackendClass {
+    XenDeviceClass parent_class;
+
+    bool (*configure)(XenPvBackend *backend, const char *frontend,
+                      bool toolstack, Error **errp);
+    bool (*start)(XenPvBackend *backend, Error **errp);
+    bool (*connect)(XenPvBackend *backend, Error **errp);
+    void (*disconnect)(XenPvBackend *backend, bool exiting);
+    void (*stop)(XenPvBackend *backend);
+};
+
+/**
+ * struct XenPvChannel - a shared page and its event channel
+ *
+ * @page: the mapped page, or NULL when closed
+ * @ref: its grant reference
+ * @evtchn: the bound event channel
+ */
+typedef struct XenPvChannel {
+    void *page;
+    uint32_t ref;
+    XenEventChannel *evtchn;
+} XenPvChannel;
+
+/**
+ * xen_pv_channel_open: map a page and bind a port that the frontend published
+ * @backend: the card
+ * @channel: the channel; closed
+ * @ref_key: node below the frontend's directory that holds the reference
+ * @port_key: node that holds the port
+ * @handler: called for each event; must not close the channel
+ * @opaque: handed to @handler
+ * @errp: where to say why it failed
+ *
+ * Returns: whether the channel is open.
+ */
+bool xen_pv_channel_open(XenPvBackend *backend, XenPvChannel *channel,
+                         const char *ref_key, const char *port_key,
+                         XenEventHandler handler, void *opaque, Error **errp);
+
+/**
+ * xen_pv_channel_close: unbind and unmap; harmless on a closed channel
+ * @backend: the card
+ * @channel: the channel
+ */
+void xen_pv_channel_close(XenPvBackend *backend, XenPvChannel *channel);
+
+/**
+ * xen_pv_channel_notify: send an event; harmless on a closed channel
+ * @backend: the card
+ * @channel: the channel
+ */
+void xen_pv_channel_notify(XenPvBackend *backend, XenPvChannel *channel);
+
+/**
+ * xen_pv_node_read: read a node, as long as it is text of sane length
+ * @backend: the card
+ * @dir: directory
+ * @key: node below it
+ *
+ * Returns: the text, to be freed with g_free(), or NULL when there is none.
+ */
+char *xen_pv_node_read(XenPvBackend *backend, const char *dir,
+                       const char *key);
+
+/**
+ * xen_pv_node_write: create a node that the guest may only read
+ * @backend: the card
+ * @dir: directory
+ * @key: node below it; it may be several levels deep
+ * @value: text
+ * @errp: where to say why it failed
+ *
+ * Returns: whether the node was written.
+ */
+bool xen_pv_node_write(XenPvBackend *backend, const char *dir,
+                       const char *key, const char *value, Error **errp);
+
+/**
+ * xen_pv_guest_warn: log what a guest did wrong, within its quota of lines
+ * @backend: the card
+ * @fmt: what happened, one phrase
+ */
+void xen_pv_guest_warn(XenPvBackend *backend, const char *fmt, ...)
+    G_GNUC_PRINTF(2, 3);
+
+/**
+ * xen_pv_backend_create: make the card of a toolstack's backend node
+ * @instance: what the bus found
+ * @typename: type of device to make
+ * @id_prefix: its id is this, a dash and the number of the card
+ * @errp: where to say why it failed
+ */
+void xen_pv_backend_create(XenBackendInstance *instance,
+                           const char *typename, const char *id_prefix,
+                           Error **errp);
+
+/**
+ * xen_pv_backend_destroy: undo xen_pv_backend_create()
+ * @instance: what the bus found
+ * @errp: not used
+ */
+void xen_pv_backend_destroy(XenBackendInstance *instance, Error **errp);
+
+/**
+ * xen_pv_mapper_new: make a mapper of a guest's page directories
+ * @backend: the card whose frontend grants them
+ * @max_pages: budget of mapped pages, and pages of the largest buffer
+ * @errp: where to say why it failed
+ *
+ * The mapper has a grant handle of its own, so that it may outlive the card.
+ *
+ * Returns: the mapper, or NULL.
+ */
+XenPgdirMapper *xen_pv_mapper_new(XenPvBackend *backend, uint32_t max_pages,
+                                  Error **errp);
+
+#endif /* HW_XEN_XEN_PV_BACKEND_H */
