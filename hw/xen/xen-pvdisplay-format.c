@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Pixel formats and the list of connectors of a PV display.
+ *
+ * Copyright (c) 2026 The Xen PV display and sound for QEMU authors
+ */
+
+#include "qemu/osdep.h"
+
+#include "qapi/error.h"
+#include "qemu/cutils.h"
+#include "standard-headers/drm/drm_fourcc.h"
+#include "xen-pvdisplay-format.h"
+
+pixman_format_code_t xen_pvdisplay_format(uint32_t fourcc)
+{
+    switch (fourcc) {
+    case DRM_FORMAT_XRGB8888:
+    case DRM_FORMAT_ARGB8888:
+        return PIXMAN_LE_x8r8g8b8;
+    default:
+        return 0;
+    }
+}
+
+static bool parse_side(const char *text, const char **end, uint32_t *side)
+{
+    unsigned int number;
+
+    if (!g_ascii_isdigit(*text) || qemu_strtoui(text, end, 10, &number) ||
+        number < XEN_PVDISPLAY_MIN_SIDE || number > XEN_PVDISPLAY_MAX_SIDE) {
+        return false;
+    }
+    *side = number;
+
+    return true;
+}
+
+bool xen_pvdisplay_parse_resolution(const char *text, uint32_t *width,
+                                    uint32_t *height)
+{
+    const char *end;
+
+    return parse_side(text, &end, width) && *end == 'x' &&
+           parse_side(end + 1, &end, height) && *end == '\0';
+}
+
+static void xen_pv_mode_clear(void *data)
+{
+    XenPvMode *mode = data;
+
+    g_free(mode->id);
+}
+
+GArray *xen_pvdisplay_modes_new(void)
+{
+    GArray *modes = g_array_new(false, true, sizeof(XenPvMode));
+
+    g_array_set_clear_func(modes, xen_pv_mode_clear);
+
+    return modes;
+}
+
+/* The id becomes a node of the guest and part of log lines */
+static bool parse_id(const char *text, size_t len)
+{
+    size_t i;
+
+    for (i = 0; i < len; i++) {
+        if (!g_ascii_isalnum(text[i]) && !strchr("-_.", text[i])) {
+            return false;
+        }
+    }
+
+    return len > 0 && len <= 32;
+}
+
+static bool has_id(GArray *modes, const char *id)
+{
+    guint i;
+
+    for (i = 0; i < modes->len; i++) {
+        if (g_str_equal(g_array_index(modes, XenPvMode, i).id, id)) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+static bool parse_connector(GArray *modes, const char *text, Error **errp)
+{
+    const char *colon = strrchr(text, ':');
+    XenPvMode mode = {};
+
+    if (!xen_pvdisplay_parse_resolution(colon ? colon + 1 : text, &mode.width,
+                                        &mode.height)) {
+        error_setg(errp, "connector '%s' is not '[ID:]WIDTHxHEIGHT' with "
+                   "sides of %d to %d pixels, as in 'LEFT:1920x1080'", text,
+                   XEN_PVDISPLAY_MIN_SIDE, XEN_PVDISPLAY_MAX_SIDE);
+        return false;
+    }
+    if (colon && !parse_id(text, colon - text)) {
+        error_setg(errp, "connector '%s' needs an ID of 1 to 32 letters, "
+                   "digits, '-', '_' or '.'", text);
+        return false;
+    }
+
+    mode.id = colon ? g_strndup(text, colon - text)
+                    : g_strdup_printf("%u", modes->len);
+    if (has_id(modes, mode.id)) {
+        error_setg(errp, "connector ID '%s' is used twice", mode.id);
+        g_free(mode.id);
+        return false;
+    }
+    g_array_append_val(modes, mode);
+
+    return true;
+}
+
+GArray *xen_pvdisplay_parse_connectors(const char *text, Error **errp)
+{
+    g_auto(GStrv) list = g_strsplit(text, ";", -1);
+    guint count = g_strv_length(list);
+    GArray *modes;
+    guint i;
+
+    if (count > XEN_PVDISPLAY_MAX_CONNECTORS) {
+        error_setg(errp, "%u connectors are too many: a card has at most %d",
+                   count, XEN_PVDISPLAY_MAX_CONNECTORS);
+        return NULL;
+    }
+
+    modes = xen_pvdisplay_modes_new();
+    for (i = 0; i < MAX(count, 1); i++) {
+        if (!parse_connector(modes, count ? list[i] : "", errp)) {
+            g_array_unref(modes);
+            return NULL;
+        }
+    }
+
+    return modes;
+}

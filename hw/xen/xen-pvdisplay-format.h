@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Pixel formats and the list of connectors of a PV display.
+ *
+ * Copyright (c) 2026 The Xen PV display and sound for QEMU authors
+ */
+
+#ifndef HW_XEN_XEN_PVDISPLAY_FORMAT_H
+#define HW_XEN_XEN_PVDISPLAY_FORMAT_H
+
+#include "ui/qemu-pixman.h"
+
+/* Connectors of a card */
+#define XEN_PVDISPLAY_MAX_CONNECTORS 16
+
+/* Sides of a connector, in pixels */
+#define XEN_PVDISPLAY_MIN_SIDE 16
+#define XEN_PVDISPLAY_MAX_SIDE 8192
+
+/**
+ * struct XenPvMode - what a connector is made from
+ *
+ * @id: the guest's and the user's name for it; owned; may be empty
+ * @width: visible pixels of a row
+ * @height: visible rows
+ */
+typedef struct XenPvMode {
+    char *id;
+    uint32_t width;
+    uint32_t height;
+} XenPvMode;
+
+/**
+ * xen_pvdisplay_format: how QEMU shows a DRM FOURCC format
+ * @fourcc: the format
+ *
+ * Alpha is ignored: a viewer's background must not shine through.
+ *
+ * Returns: a format of pixman, or 0 when it cannot be shown.
+ */
+pixman_format_code_t xen_pvdisplay_format(uint32_t fourcc);
+
+/**
+ * xen_pvdisplay_parse_resolution: check the text of a node "resolution"
+ * @text: "WxH"
+ * @width: where to store the width
+ * @height: where to store the height
+ *
+ * Returns: whether it is a resolution within the limits.
+ */
+bool xen_pvdisplay_parse_resolution(const char *text, uint32_t *width,
+                                    uint32_t *height);
+
+/**
+ * xen_pvdisplay_parse_connectors: check the option "connectors"
+ * @text: "[ID:]WxH;[ID:]WxH...", as in an xl configuration
+ * @errp: where to say what is wrong with it
+ *
+ * Returns: an array of struct XenPvMode, or NULL.
+ */
+GArray *xen_pvdisplay_parse_connectors(const char *text, Error **errp);
+
+/**
+ * xen_pvdisplay_modes_new: an empty array of struct XenPvMode
+ *
+ * Returns: the array; it owns its elements' names.
+ */
+GArray *xen_pvdisplay_modes_new(void);
+
+#endif /* HW_XEN_XEN_PVDISPLAY_FORMAT_H */

@@ -1,0 +1,629 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Backend of Xen PV displays (vdispl, xen/io/displif.h).
+ *
+ * Each connector is a console.  What it shows is a surface borrowed over
+ * read-only mappings of the guest's own pages: a flip between known
+ * framebuffers maps and copies nothing.
+ *
+ * Copyright (c) 2026 The Xen PV display and sound for QEMU authors
+ */
+
+#include "qemu/osdep.h"
+
+#include "hw/qdev-properties.h"
+#include "hw/xen/xen-displif.h"
+#include "hw/xen/xen-pv-backend.h"
+#include "qapi/error.h"
+#include "qemu/main-loop.h"
+#include "qemu/module.h"
+#include "qemu/timer.h"
+#include "trace.h"
+#include "ui/console.h"
+#include "xen-pv-compat.h"
+#include "xen-pvdisplay-format.h"
+
+#define TYPE_XEN_PVDISPLAY "xen-pvdisplay"
+OBJECT_DECLARE_SIMPLE_TYPE(XenPvDisplay, XEN_PVDISPLAY)
+
+#define XEN_PVDISPLAY_MAX_RATE 1000
+
+/* A single page directory cannot usefully name more than 4 GiB */
+#define XEN_PVDISPLAY_MAX_PAGES (1u << 20)
+
+/* Buffers that are not shown cost no mapping: let a guest have some more */
+#define XEN_PVDISPLAY_TOTAL_FACTOR 4
+
+#define XEN_PVDISPLAY_MAX_BUFFERS 256
+#define XEN_PVDISPLAY_MAX_FRAMEBUFFERS 1024
+
+/*
+ * @tick: the connector's refresh clock, while a flip awaits its event
+ * @more: answers what one event left unanswered
+ * @view: the window of the guest's memory that @con shows, or NULL
+ */
+typedef struct XenPvConnector {
+    XenPvDisplay *display;
+    uint32_t index;
+    QemuConsole *con;
+    XenPvChannel request;
+    XenPvChannel event;
+    QEMUTimer *tick;
+    QEMUBH *more;
+    XenPgdirView *view;
+} XenPvConnector;
+
+struct XenPvDisplay {
+    XenPvBackend backend; /* must be first */
+
+    char *connectors_option;
+    uint32_t refresh_rate;
+    uint32_t max_pages;
+
+    GArray *modes;
+    XenDisplif *card;
+    XenPvConnector *connectors;
+    bool exiting;
+};
+
+static const char *xen_pvdisplay_id(XenPvDisplay *d)
+{
+    DeviceState *dev = DEVICE(d);
+
+    return dev->id ? dev->id : d->backend.xendev.name;
+}
+
+/* ------------------------------------------------------------ surfaces */
+
+static void xen_pvdisplay_set_view(XenPvConnector *c, XenPgdirView *view)
+{
+    xen_pgdir_view_unref(c->view);
+    c->view = view;
+}
+
+static void xen_pvdisplay_set_image(XenPvConnector *c, pixman_image_t *image)
+{
+    dpy_gfx_replace_surface(c->con, qemu_create_displaysurface_pixman(image));
+    dpy_gfx_update_full(c->con);
+    pixman_image_unref(image);
+}
+
+static void xen_pvdisplay_blank(XenPvConnector *c)
+{
+    dpy_gfx_replace_surface(c->con, NULL);
+    xen_pvdisplay_set_view(c, NULL);
+}
+
+/*
+ * The mapping lives as long as the image: viewers and screendump hold
+ * references of their own to it, past the next flip.
+ */
+static void xen_pvdisplay_image_gone(pixman_image_t *image, void *data)
+{
+    xen_pgdir_view_unref(data);
+}
+
+static pixman_image_t *xen_pvdisplay_borrow(const XenDisplifScanout *scanout,
+                                            XenPgdirView *view, void *data)
+{
+    pixman_image_t *image;
+
+    /* pixman wants rows that begin at words */
+    if (scanout->stride % 4 || (uintptr_t)data % 4) {
+        return NULL;
+    }
+    image = pixman_image_create_bits(xen_pvdisplay_format(scanout->format),
+                                     scanout->width, scanout->height, data,
+                                     scanout->stride);
+    if (image) {
+        pixman_image_set_destroy_function(image, xen_pvdisplay_image_gone,
+                                          xen_pgdir_view_ref(view));
+    }
+
+    return image;
+}
+
+/* Show the rows of @scanout, mapped by the first flip to them */
+static int xen_pvdisplay_scan_out(XenPvConnector *c,
+                                  const XenDisplifScanout *scanout)
+{
+    uint64_t length = (uint64_t)scanout->stride * (scanout->height - 1) +
+                      (uint64_t)scanout->width * scanout->cpp;
+    pixman_image_t *image;
+    XenPgdirView *view;
+    void *data;
+    int ret;
+
+    ret = xen_pgdir_buffer_view(scanout->buffer, scanout->offset, length,
+                                &view, &data);
+    if (ret < 0) {
+        return ret;
+    }
+    image = xen_pvdisplay_borrow(scanout, view, data);
+    if (!image) {
+        xen_pgdir_view_unref(view);
+        return -EINVAL;
+    }
+    xen_pvdisplay_set_image(c, image);
+    xen_pvdisplay_set_view(c, view);
+
+    return 0;
+}
+
+/*
+ * Frontends draw into the shown buffer without a word, too.  Viewers compare
+ * with what they sent last, so all is cheaper to offer than to guess.
+ */
+static void xen_pvdisplay_gfx_update(void *opaque)
+{
+    XenPvConnector *c = opaque;
+
+    if (c->view) {
+        xen_pgdir_view_sync(c->view);
+        dpy_gfx_update_full(c->con);
+    }
+}
+
+static void xen_pvdisplay_invalidate(void *opaque)
+{
+    XenPvConnector *c = opaque;
+
+    dpy_gfx_update_full(c->con);
+}
+
+static const GraphicHwOps xen_pvdisplay_gfx_ops = {
+    .invalidate = xen_pvdisplay_invalidate,
+    .gfx_update = xen_pvdisplay_gfx_update,
+};
+
+/* --------------------------------------------------------- refresh clock */
+
+/* Events come at the ticks of a clock that never stops, as a monitor's does */
+static void xen_pvdisplay_arm_tick(XenPvConnector *c)
+{
+    int64_t period = NANOSECONDS_PER_SECOND / c->display->refresh_rate;
+    int64_t now = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL);
+
+    timer_mod_ns(c->tick, now - now % period + period);
+}
+
+static void xen_pvdisplay_tick(void *opaque)
+{
+    XenPvConnector *c = opaque;
+    XenDisplif *card = c->display->card;
+    int ret = xen_displif_flip_done(card, c->index);
+    uint32_t pending = xen_displif_flips_pending(card, c->index);
+
+    trace_xen_pvdisplay_event(xen_pvdisplay_id(c->display), c->index, ret,
+                              pending);
+    if (pending) {
+        xen_pvdisplay_arm_tick(c);
+    }
+}
+
+/* --------------------------------------------------------------- engine */
+
+static XenPvConnector *xen_pvdisplay_connector(void *opaque, uint32_t index)
+{
+    XenPvDisplay *d = opaque;
+
+    return &d->connectors[index];
+}
+
+static uint32_t xen_pvdisplay_format_cpp(void *opaque, uint32_t format)
+{
+    return PIXMAN_FORMAT_BPP(xen_pvdisplay_format(format)) / 8;
+}
+
+static int xen_pvdisplay_show(void *opaque, uint32_t index,
+                              const XenDisplifScanout *scanout, bool flip)
+{
+    XenPvConnector *c = xen_pvdisplay_connector(opaque, index);
+    const char *id = xen_pvdisplay_id(c->display);
+
+    /* No viewer is left to tell */
+    if (c->display->exiting) {
+        return 0;
+    }
+    if (!scanout) {
+        trace_xen_pvdisplay_off(id, index);
+        xen_pvdisplay_blank(c);
+        return 0;
+    }
+    trace_xen_pvdisplay_show(id, index, scanout->fb_cookie, scanout->width,
+                             scanout->height, scanout->stride,
+                             scanout->offset, flip);
+
+    return xen_pvdisplay_scan_out(c, scanout);
+}
+
+/* The guest takes the pages of the picture back: go on with a copy of it */
+static void xen_pvdisplay_keep(void *opaque, uint32_t index)
+{
+    XenPvConnector *c = xen_pvdisplay_connector(opaque, index);
+    DisplaySurface *surface;
+    pixman_image_t *copy;
+
+    trace_xen_pvdisplay_keep(xen_pvdisplay_id(c->display), index);
+    if (c->display->exiting || !c->view) {
+        return;
+    }
+
+    surface = qemu_console_surface(c->con);
+    copy = pixman_image_create_bits(surface_format(surface),
+                                    surface_width(surface),
+                                    surface_height(surface), NULL, 0);
+    if (!copy) {
+        xen_pvdisplay_blank(c);
+        return;
+    }
+    pixman_image_composite(PIXMAN_OP_SRC, surface->image, NULL, copy,
+                           0, 0, 0, 0, 0, 0, surface_width(surface),
+                           surface_height(surface));
+    xen_pvdisplay_set_image(c, copy);
+    xen_pvdisplay_set_view(c, NULL);
+}
+
+static void xen_pvdisplay_flipped(void *opaque, uint32_t index)
+{
+    XenPvConnector *c = xen_pvdisplay_connector(opaque, index);
+
+    if (!timer_pending(c->tick)) {
+        xen_pvdisplay_arm_tick(c);
+    }
+}
+
+static void xen_pvdisplay_notify_request(void *opaque, uint32_t index)
+{
+    XenPvDisplay *d = opaque;
+
+    xen_pv_channel_notify(&d->backend, &d->connectors[index].request);
+}
+
+static void xen_pvdisplay_notify_event(void *opaque, uint32_t index)
+{
+    XenPvDisplay *d = opaque;
+
+    xen_pv_channel_notify(&d->backend, &d->connectors[index].event);
+}
+
+static void xen_pvdisplay_answered(void *opaque, uint32_t index, uint16_t id,
+                                   uint8_t operation, int32_t status,
+                                   const char *why)
+{
+    XenPvDisplay *d = opaque;
+
+    trace_xen_pvdisplay_answer(xen_pvdisplay_id(d), index, id, operation,
+                               status, why ? why : "");
+    if (status < 0) {
+        xen_pv_guest_warn(&d->backend,
+                          "connector %u: operation 0x%02x refused: %s (%s)",
+                          index, operation, why ? why : "failed",
+                          strerror(-status));
+    }
+}
+
+static const XenDisplifOps xen_pvdisplay_ops = {
+    .format_cpp = xen_pvdisplay_format_cpp,
+    .show = xen_pvdisplay_show,
+    .keep = xen_pvdisplay_keep,
+    .flipped = xen_pvdisplay_flipped,
+    .notify_request = xen_pvdisplay_notify_request,
+    .notify_event = xen_pvdisplay_notify_event,
+    .answered = xen_pvdisplay_answered,
+};
+
+/* ------------------------------------------------------------- channels */
+
+static bool xen_pvdisplay_process(void *opaque)
+{
+    XenPvConnector *c = opaque;
+    bool more = false;
+    int ret = xen_displif_process(c->display->card, c->index, &more);
+
+    if (ret < 0) {
+        xen_pv_guest_warn(&c->display->backend,
+                          "connector %u: its request ring makes no sense and "
+                          "is not served any more", c->index);
+    }
+    /* Let others have the main loop between two rings full of requests */
+    if (more) {
+        qemu_bh_schedule(c->more);
+    }
+
+    return ret > 0;
+}
+
+static void xen_pvdisplay_process_bh(void *opaque)
+{
+    xen_pvdisplay_process(opaque);
+}
+
+/* Frontends have nothing to say on the event page's channel */
+static bool xen_pvdisplay_ignore(void *opaque)
+{
+    return false;
+}
+
+static bool xen_pvdisplay_open(XenPvConnector *c, Error **errp)
+{
+    XenPvBackend *backend = &c->display->backend;
+    g_autofree char *keys[4] = {};
+
+    static const char *const names[4] = {
+        "req-ring-ref", "req-event-channel",
+        "evt-ring-ref", "evt-event-channel",
+    };
+    int i;
+    bool ok;
+
+    for (i = 0; i < 4; i++) {
+        keys[i] = g_strdup_printf("%u/%s", c->index, names[i]);
+    }
+    ok = xen_pv_channel_open(backend, &c->request, keys[0], keys[1],
+                             xen_pvdisplay_process, c, errp) &&
+         xen_pv_channel_open(backend, &c->event, keys[2], keys[3],
+                             xen_pvdisplay_ignore, c, errp);
+    if (ok) {
+        xen_displif_attach(c->display->card, c->index, c->request.page,
+                           c->event.page);
+    }
+
+    return ok;
+}
+
+static bool xen_pvdisplay_connect(XenPvBackend *backend, Error **errp)
+{
+    XenPvDisplay *d = XEN_PVDISPLAY(backend);
+    guint i;
+
+    for (i = 0; i < d->modes->len; i++) {
+        if (!xen_pvdisplay_open(&d->connectors[i], errp)) {
+            return false;
+        }
+    }
+    /* What the frontend asked before its port was bound raised no event */
+    for (i = 0; i < d->modes->len; i++) {
+        xen_pvdisplay_process(&d->connectors[i]);
+    }
+
+    return true;
+}
+
+static void xen_pvdisplay_disconnect(XenPvBackend *backend, bool exiting)
+{
+    XenPvDisplay *d = XEN_PVDISPLAY(backend);
+    guint i;
+
+    d->exiting = exiting;
+    xen_displif_reset(d->card);
+    for (i = 0; i < d->modes->len; i++) {
+        XenPvConnector *c = &d->connectors[i];
+
+        timer_del(c->tick);
+        qemu_bh_cancel(c->more);
+        xen_pv_channel_close(backend, &c->request);
+        xen_pv_channel_close(backend, &c->event);
+    }
+}
+
+/* -------------------------------------------------------- configuration */
+
+static bool xen_pvdisplay_write_nodes(XenPvDisplay *d, const char *frontend,
+                                      Error **errp)
+{
+    guint i;
+
+    if (!xen_pv_node_write(&d->backend, frontend, "be-alloc", "0", errp)) {
+        return false;
+    }
+    for (i = 0; i < d->modes->len; i++) {
+        XenPvMode *mode = &g_array_index(d->modes, XenPvMode, i);
+        g_autofree char *dir = g_strdup_printf("%s/%u", frontend, i);
+        g_autofree char *size = g_strdup_printf("%ux%u", mode->width,
+                                                mode->height);
+
+        if (!xen_pv_node_write(&d->backend, dir, "resolution", size, errp) ||
+            !xen_pv_node_write(&d->backend, dir, "unique-id", mode->id,
+                               errp)) {
+            return false;
+        }
+    }
+
+    return true;
+}
+
+/* The guest may have rewritten what the toolstack wrote: check it all */
+static bool xen_pvdisplay_read_nodes(XenPvDisplay *d, const char *frontend,
+                                     Error **errp)
+{
+    guint i;
+
+    d->modes = xen_pvdisplay_modes_new();
+    for (i = 0; i < XEN_PVDISPLAY_MAX_CONNECTORS; i++) {
+        g_autofree char *dir = g_strdup_printf("%s/%u", frontend, i);
+        g_autofree char *size = xen_pv_node_read(&d->backend, dir,
+                                                 "resolution");
+        XenPvMode mode = {};
+
+        if (!size) {
+            break;
+        }
+        if (!xen_pvdisplay_parse_resolution(size, &mode.width,
+                                            &mode.height)) {
+            error_setg(errp, "node '%s/resolution' is not WIDTHxHEIGHT with "
+                       "sides of %d to %d pixels", dir,
+                       XEN_PVDISPLAY_MIN_SIDE, XEN_PVDISPLAY_MAX_SIDE);
+            return false;
+        }
+        mode.id = xen_pv_node_read(&d->backend, dir, "unique-id");
+        g_array_append_val(d->modes, mode);
+    }
+    if (!d->modes->len) {
+        error_setg(errp, "the toolstack's nodes in '%s' name no connector",
+                   frontend);
+        return false;
+    }
+
+    return true;
+}
+
+static bool xen_pvdisplay_configure(XenPvBackend *backend,
+                                    const char *frontend, bool toolstack,
+                                    Error **errp)
+{
+    XenPvDisplay *d = XEN_PVDISPLAY(backend);
+
+    if (d->refresh_rate < 1 || d->refresh_rate > XEN_PVDISPLAY_MAX_RATE) {
+        error_setg(errp, "refresh-rate=%u is not between 1 and %d Hz",
+                   d->refresh_rate, XEN_PVDISPLAY_MAX_RATE);
+        return false;
+    }
+    if (d->max_pages < 1 || d->max_pages > XEN_PVDISPLAY_MAX_PAGES) {
+        error_setg(errp, "max-pages=%u is not between 1 and %u pages",
+                   d->max_pages, XEN_PVDISPLAY_MAX_PAGES);
+        return false;
+    }
+    if (toolstack && !d->connectors_option) {
+        return xen_pvdisplay_read_nodes(d, frontend, errp);
+    }
+    if (!d->connectors_option) {
+        error_setg(errp, "connectors= is missing: name the screens, as in "
+                   "connectors='LEFT:1920x1080;RIGHT:1280x1024'");
+        return false;
+    }
+    d->modes = xen_pvdisplay_parse_connectors(d->connectors_option, errp);
+
+    return d->modes && xen_pvdisplay_write_nodes(d, frontend, errp);
+}
+
+/* ----------------------------------------------------------- life cycle */
+
+static void xen_pvdisplay_add_connector(XenPvDisplay *d, uint32_t index)
+{
+    XenPvMode *mode = &g_array_index(d->modes, XenPvMode, index);
+    XenPvConnector *c = &d->connectors[index];
+
+    trace_xen_pvdisplay_connector(xen_pvdisplay_id(d), index,
+                                  mode->id ? mode->id : "", mode->width,
+                                  mode->height);
+    c->display = d;
+    c->index = xen_displif_add_connector(d->card, mode->width, mode->height);
+    c->tick = timer_new_ns(QEMU_CLOCK_VIRTUAL, xen_pvdisplay_tick, c);
+    c->more = qemu_bh_new(xen_pvdisplay_process_bh, c);
+    c->con = graphic_console_init(DEVICE(d), index, &xen_pvdisplay_gfx_ops,
+                                  c);
+    dpy_gfx_replace_surface(c->con,
+        qemu_create_placeholder_surface(mode->width, mode->height,
+            "Guest has not initialized the display (yet)."));
+}
+
+static bool xen_pvdisplay_start(XenPvBackend *backend, Error **errp)
+{
+    XenPvDisplay *d = XEN_PVDISPLAY(backend);
+    const XenDisplifLimits limits = {
+        .max_buffers = XEN_PVDISPLAY_MAX_BUFFERS,
+        .max_framebuffers = XEN_PVDISPLAY_MAX_FRAMEBUFFERS,
+        .max_total_pages = (uint64_t)d->max_pages *
+                           XEN_PVDISPLAY_TOTAL_FACTOR,
+    };
+    XenPgdirMapper *mapper;
+    guint i;
+
+    mapper = xen_pv_mapper_new(backend, d->max_pages, errp);
+    if (!mapper) {
+        return false;
+    }
+    d->card = xen_displif_new(&xen_pvdisplay_ops, d, mapper, &limits);
+    xen_pgdir_mapper_unref(mapper);
+
+    d->connectors = g_new0(XenPvConnector, d->modes->len);
+    for (i = 0; i < d->modes->len; i++) {
+        xen_pvdisplay_add_connector(d, i);
+    }
+
+    return true;
+}
+
+static void xen_pvdisplay_stop(XenPvBackend *backend)
+{
+    XenPvDisplay *d = XEN_PVDISPLAY(backend);
+    guint i;
+
+    for (i = 0; d->connectors && i < d->modes->len; i++) {
+        XenPvConnector *c = &d->connectors[i];
+
+        graphic_console_close(c->con);
+        xen_pvdisplay_set_view(c, NULL);
+        timer_free(c->tick);
+        qemu_bh_delete(c->more);
+    }
+    g_clear_pointer(&d->connectors, g_free);
+    g_clear_pointer(&d->card, xen_displif_free);
+    g_clear_pointer(&d->modes, g_array_unref);
+}
+
+static const Property xen_pvdisplay_properties[] = {
+    DEFINE_PROP_STRING("connectors", XenPvDisplay, connectors_option),
+    DEFINE_PROP_UINT32("refresh-rate", XenPvDisplay, refresh_rate, 60),
+    DEFINE_PROP_UINT32("max-pages", XenPvDisplay, max_pages, 65536),
+};
+
+static void xen_pvdisplay_class_init(ObjectClass *class,
+                                     XEN_PV_CLASS_DATA *data)
+{
+    DeviceClass *dev_class = DEVICE_CLASS(class);
+    XenDeviceClass *xendev_class = XEN_DEVICE_CLASS(class);
+    XenPvBackendClass *pv_class = XEN_PV_BACKEND_CLASS(class);
+
+    xendev_class->backend = "vdispl";
+    xendev_class->device = "vdispl";
+    pv_class->configure = xen_pvdisplay_configure;
+    pv_class->start = xen_pvdisplay_start;
+    pv_class->connect = xen_pvdisplay_connect;
+    pv_class->disconnect = xen_pvdisplay_disconnect;
+    pv_class->stop = xen_pvdisplay_stop;
+
+    dev_class->desc = "Xen PV display (displif)";
+    set_bit(DEVICE_CATEGORY_DISPLAY, dev_class->categories);
+    device_class_set_props(dev_class, xen_pvdisplay_properties);
+    object_class_property_set_description(class, "connectors",
+        "screens of the card: '[ID:]WIDTHxHEIGHT;...'");
+    object_class_property_set_description(class, "refresh-rate",
+        "flips per second that a guest can see, in Hz");
+    object_class_property_set_description(class, "max-pages",
+        "most pages of the guest that may be mapped at once");
+}
+
+static const TypeInfo xen_pvdisplay_info = {
+    .name = TYPE_XEN_PVDISPLAY,
+    .parent = TYPE_XEN_PV_BACKEND,
+    .instance_size = sizeof(XenPvDisplay),
+    .class_init = xen_pvdisplay_class_init,
+};
+
+static void xen_pvdisplay_register_types(void)
+{
+    type_register_static(&xen_pvdisplay_info);
+}
+
+type_init(xen_pvdisplay_register_types)
+
+static void xen_pvdisplay_device_create(XenBackendInstance *instance,
+                                        QDict *opts, Error **errp)
+{
+    xen_pv_backend_create(instance, TYPE_XEN_PVDISPLAY, "vdispl", errp);
+}
+
+static const XenBackendInfo xen_pvdisplay_backend_info = {
+    .type = "vdispl",
+    .create = xen_pvdisplay_device_create,
+    .destroy = xen_pv_backend_destroy,
+};
+
+static void xen_pvdisplay_register_backend(void)
+{
+    xen_backend_register(&xen_pvdisplay_backend_info);
+}
+
+xen_backend_init(xen_pvdisplay_register_backend);
