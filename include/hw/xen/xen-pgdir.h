@@ -106,6 +106,8 @@ typedef struct XenPgdirConfig {
  * @revocations: mappings that were taken from under a live view
  * @failures: failed calls of the map operation
  * @buffers: live buffers
+ * @lost: views whose address went to another thread's mapping in the instant
+ *     of their revocation; whoever holds such a view must not look any more
  */
 typedef struct XenPgdirStats {
     uint64_t map_calls;
@@ -120,6 +122,7 @@ typedef struct XenPgdirStats {
     uint64_t revocations;
     uint64_t failures;
     uint64_t buffers;
+    uint64_t lost;
 } XenPgdirStats;
 
 /**

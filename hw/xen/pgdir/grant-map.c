@@ -1,0 +1,479 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The lazy map cache behind page directories
+ *
+ * Copyright (c) 2026 The Xen PV display and sound for QEMU authors
+ */
+
+#include "qemu/osdep.h"
+#include <sys/mman.h>
+#include "grant-map.h"
+
+/*
+ * Without it the kernel takes the address for a hint, which is as good here:
+ * the address that comes back is compared.
+ */
+#ifndef MAP_FIXED_NOREPLACE
+#define MAP_FIXED_NOREPLACE 0
+#endif
+
+/*
+ * Scatter reads and writes map this much at a time: enough to make the call
+ * cheap per page, small enough to fit beside pinned views.
+ */
+#define CHUNK_PAGES 64
+
+guint xen_grant_map_hash(gconstpointer key)
+{
+    const XenGrantKey *k = key;
+    uint64_t h = (uint64_t)k->first << 32 | k->count;
+
+    /* One multiplication spreads all three over the upper half */
+    h = (h ^ (uintptr_t)k->object) * 0x9e3779b97f4a7c15ull;
+    return h >> 32;
+}
+
+gboolean xen_grant_map_equal(gconstpointer a, gconstpointer b)
+{
+    const XenGrantKey *x = a, *y = b;
+
+    return x->object == y->object && x->first == y->first &&
+           x->count == y->count;
+}
+
+static size_t bytes_of(const XenGrantExtent *extent)
+{
+    return (size_t)extent->key.count * XEN_PGDIR_PAGE_SIZE;
+}
+
+/* Anonymous memory, at @addr and nowhere else if @addr is not NULL */
+static void *host_pages(void *addr, size_t size)
+{
+    void *mem = mmap(addr, size, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS |
+                     (addr ? MAP_FIXED_NOREPLACE : 0), -1, 0);
+
+    if (mem == MAP_FAILED) {
+        return NULL;
+    }
+    if (addr && mem != addr) {
+        munmap(mem, size);
+        return NULL;
+    }
+    return mem;
+}
+
+bool xen_grant_map_is_copy(const XenGrantExtent *extent)
+{
+    return extent->pool == &extent->map->copies;
+}
+
+/* Take an extent off its object and out of the cache */
+static void extent_unlink(XenGrantExtent *extent)
+{
+    g_hash_table_remove(extent->map->extents, &extent->key);
+    g_queue_unlink(&extent->object->extents, &extent->object_link);
+    extent->object = NULL;
+    extent->key.object = NULL;
+}
+
+/* Unmap and free an extent that nobody pins and that is in the cache */
+static void extent_drop(XenGrantExtent *extent)
+{
+    XenGrantObject *object = extent->object;
+
+    g_queue_unlink(&extent->pool->lru, &extent->lru_link);
+    extent->pool->pages -= extent->key.count;
+    extent_unlink(extent);
+    if (xen_grant_map_is_copy(extent)) {
+        munmap(extent->addr, bytes_of(extent));
+    } else {
+        xen_grant_map_unmap_pages(extent->map, extent->addr,
+                                  object->refs + extent->key.first,
+                                  extent->key.count);
+    }
+    g_free(extent);
+}
+
+/* Drop the least recently used extents until @pages are gained */
+static bool pool_evict(XenGrantMap *map, XenGrantPool *pool, uint64_t pages)
+{
+    XenGrantExtent *extent;
+    uint64_t gained = 0;
+
+    while (gained < pages && pool->lru.head) {
+        extent = pool->lru.head->data;
+        gained += extent->key.count;
+        map->stats.evictions++;
+        extent_drop(extent);
+    }
+    return gained > 0;
+}
+
+static int32_t pool_make_room(XenGrantMap *map, XenGrantPool *pool,
+                              uint32_t count)
+{
+    uint64_t wanted = pool->pages + count;
+
+    /* Ask first: a window that cannot fit must not cost the others */
+    if (pool->pinned + count > map->config.max_pages) {
+        return -ENOSPC;
+    }
+    if (wanted > map->config.max_pages) {
+        pool_evict(map, pool, wanted - map->config.max_pages);
+    }
+    return 0;
+}
+
+int32_t xen_grant_map_pages(XenGrantMap *map, const uint32_t *refs,
+                            uint32_t count, bool writable, void **addr)
+{
+    int32_t ret;
+
+    for (;;) {
+        map->stats.map_calls++;
+        ret = map->ops.map(map->opaque, refs, count, writable, addr);
+        if (ret == 0) {
+            return 0;
+        }
+        map->stats.failures++;
+        if (ret != -ENOMEM && ret != -ENOSPC) {
+            return ret < 0 ? ret : -EIO;
+        }
+        if (!pool_evict(map, &map->direct, count)) {
+            return ret;
+        }
+    }
+}
+
+void xen_grant_map_unmap_pages(XenGrantMap *map, void *addr,
+                               const uint32_t *refs, uint32_t count)
+{
+    map->stats.unmap_calls++;
+    map->ops.unmap(map->opaque, addr, refs, count);
+}
+
+/* Memory for a copy; its content comes with each first pin */
+static int32_t copy_pages(XenGrantMap *map, uint32_t count, void **addr)
+{
+    size_t size = (size_t)count * XEN_PGDIR_PAGE_SIZE;
+
+    /* A 32-bit host could not address what a buffer may have */
+    if (size / XEN_PGDIR_PAGE_SIZE != count) {
+        return -ENOMEM;
+    }
+    do {
+        *addr = host_pages(NULL, size);
+    } while (!*addr && pool_evict(map, &map->copies, count));
+    return *addr ? 0 : -ENOMEM;
+}
+
+/* Make an unpinned extent that is not in the cache yet */
+static int32_t extent_new(XenGrantObject *object, const XenGrantKey *key,
+                          XenGrantExtent **extent)
+{
+    XenGrantMap *map = object->map;
+    uint32_t limit = map->config.max_map_count;
+    XenGrantPool *pool = &map->direct;
+    XenGrantExtent *e;
+    void *addr = NULL;
+    int32_t ret;
+
+    if (limit && key->count > limit) {
+        pool = &map->copies;
+    }
+    ret = pool_make_room(map, pool, key->count);
+    if (ret) {
+        return ret;
+    }
+    if (pool == &map->copies) {
+        ret = copy_pages(map, key->count, &addr);
+    } else {
+        ret = xen_grant_map_pages(map, object->refs + key->first, key->count,
+                                  object->writable, &addr);
+    }
+    if (ret) {
+        return ret;
+    }
+
+    e = g_new0(XenGrantExtent, 1);
+    e->key = *key;
+    e->addr = addr;
+    e->map = map;
+    e->object = object;
+    e->pool = pool;
+    e->lru_link.data = e;
+    e->object_link.data = e;
+    g_hash_table_add(map->extents, e);
+    g_queue_push_tail_link(&object->extents, &e->object_link);
+    g_queue_push_tail_link(&pool->lru, &e->lru_link);
+    pool->pages += key->count;
+    *extent = e;
+    return 0;
+}
+
+int32_t xen_grant_map_sync(XenGrantExtent *extent)
+{
+    if (!extent->object || !xen_grant_map_is_copy(extent)) {
+        return 0;
+    }
+    return xen_grant_map_copy(extent->object,
+                              (uint64_t)extent->key.first *
+                              XEN_PGDIR_PAGE_SIZE,
+                              extent->addr, NULL, bytes_of(extent));
+}
+
+static int32_t extent_pin(XenGrantExtent *extent)
+{
+    int32_t ret;
+
+    if (extent->pins == 0) {
+        ret = xen_grant_map_sync(extent);
+        if (ret) {
+            return ret;
+        }
+        g_queue_unlink(&extent->pool->lru, &extent->lru_link);
+        extent->pool->pinned += extent->key.count;
+    }
+    extent->pins++;
+    return 0;
+}
+
+int32_t xen_grant_map_pin(XenGrantObject *object, uint32_t first,
+                          uint32_t count, XenGrantExtent **extent)
+{
+    XenGrantMap *map = object->map;
+    XenGrantKey key = { .object = object, .first = first, .count = count };
+    XenGrantExtent *e = g_hash_table_lookup(map->extents, &key);
+    int32_t ret;
+
+    if (e) {
+        map->stats.hits++;
+    } else {
+        map->stats.misses++;
+        ret = extent_new(object, &key, &e);
+        if (ret) {
+            return ret;
+        }
+    }
+    ret = extent_pin(e);
+    if (ret) {
+        /* Only a copy fails here, and it holds nothing of worth */
+        extent_drop(e);
+        return ret;
+    }
+    *extent = e;
+    return 0;
+}
+
+/* The end of an extent whose object was revoked */
+static void extent_free_detached(XenGrantExtent *extent)
+{
+    XenGrantMap *map = extent->map;
+
+    extent->pool->pages -= extent->key.count;
+    if (!extent->lost) {
+        munmap(extent->addr, bytes_of(extent));
+    }
+    g_free(extent);
+    xen_grant_map_unref(map);
+}
+
+void xen_grant_map_unpin(XenGrantExtent *extent)
+{
+    if (--extent->pins > 0) {
+        return;
+    }
+    extent->pool->pinned -= extent->key.count;
+    if (extent->object) {
+        g_queue_push_tail_link(&extent->pool->lru, &extent->lru_link);
+    } else {
+        extent_free_detached(extent);
+    }
+}
+
+/*
+ * Replace the guest's pages by anonymous memory of the same content, at the
+ * same address, as somebody still looks there.
+ *
+ * Grants can only be unmapped before the address is used again.  In between,
+ * for a few instructions, another thread's mmap() might get the address; the
+ * view is lost then, which is counted.
+ */
+static void extent_replace(XenGrantExtent *extent, const uint32_t *refs)
+{
+    size_t size = bytes_of(extent);
+    void *copy = host_pages(NULL, size);
+
+    if (copy) {
+        memcpy(copy, extent->addr, size);
+    }
+    xen_grant_map_unmap_pages(extent->map, extent->addr, refs,
+                              extent->key.count);
+    if (!host_pages(extent->addr, size)) {
+        extent->lost = true;
+        extent->map->stats.lost++;
+    } else if (copy && mremap(copy, size, size,
+                              MREMAP_MAYMOVE | MREMAP_FIXED,
+                              extent->addr) != MAP_FAILED) {
+        /* The copy itself moved over our own, empty pages */
+        return;
+    }
+    if (copy) {
+        munmap(copy, size);
+    }
+}
+
+/* Take a pinned extent out of the cache; it becomes a copy of its own */
+static void extent_detach(XenGrantExtent *extent)
+{
+    XenGrantMap *map = extent->map;
+    const uint32_t *refs = extent->object->refs + extent->key.first;
+
+    extent_unlink(extent);
+    xen_grant_map_ref(map);
+    if (xen_grant_map_is_copy(extent)) {
+        return;
+    }
+    map->stats.revocations++;
+    extent_replace(extent, refs);
+    map->direct.pages -= extent->key.count;
+    map->direct.pinned -= extent->key.count;
+    map->copies.pages += extent->key.count;
+    map->copies.pinned += extent->key.count;
+    extent->pool = &map->copies;
+}
+
+void xen_grant_map_object_init(XenGrantObject *object, XenGrantMap *map,
+                               uint32_t *refs, uint32_t pages, bool writable)
+{
+    object->map = xen_grant_map_ref(map);
+    object->refs = refs;
+    object->pages = pages;
+    object->writable = writable;
+    g_queue_init(&object->extents);
+}
+
+void xen_grant_map_object_revoke(XenGrantObject *object)
+{
+    XenGrantExtent *extent;
+
+    while (object->extents.head) {
+        extent = object->extents.head->data;
+        if (extent->pins) {
+            extent_detach(extent);
+        } else {
+            extent_drop(extent);
+        }
+    }
+    g_clear_pointer(&object->refs, g_free);
+}
+
+void xen_grant_map_object_clear(XenGrantObject *object)
+{
+    xen_grant_map_object_revoke(object);
+    g_clear_pointer(&object->map, xen_grant_map_unref);
+}
+
+/* One chunk's share of a copy; *done says how much that was */
+static int32_t copy_chunk(XenGrantObject *object, uint64_t offset,
+                          void *dst, const void *src, uint64_t length,
+                          uint64_t *done)
+{
+    uint32_t chunk = object->map->chunk;
+    uint32_t first = offset / XEN_PGDIR_PAGE_SIZE / chunk * chunk;
+    uint32_t count = MIN(chunk, object->pages - first);
+    uint64_t skip = offset - (uint64_t)first * XEN_PGDIR_PAGE_SIZE;
+    XenGrantExtent *extent;
+    uint8_t *bytes;
+    int32_t ret;
+
+    ret = xen_grant_map_pin(object, first, count, &extent);
+    if (ret) {
+        return ret;
+    }
+    bytes = (uint8_t *)extent->addr + skip;
+    *done = MIN(length, (uint64_t)count * XEN_PGDIR_PAGE_SIZE - skip);
+    if (dst) {
+        memcpy(dst, bytes, *done);
+    } else {
+        memcpy(bytes, src, *done);
+    }
+    xen_grant_map_unpin(extent);
+    return 0;
+}
+
+int32_t xen_grant_map_copy(XenGrantObject *object, uint64_t offset,
+                           void *dst, const void *src, uint64_t length)
+{
+    uint8_t *to = dst;
+    const uint8_t *from = src;
+    uint64_t done = 0, n;
+    int32_t ret;
+
+    while (done < length) {
+        ret = copy_chunk(object, offset + done, to ? to + done : NULL,
+                         to ? NULL : from + done, length - done, &n);
+        if (ret) {
+            return ret;
+        }
+        done += n;
+    }
+    return 0;
+}
+
+XenGrantMap *xen_grant_map_new(const XenPgdirGrantOps *ops, void *opaque,
+                               const XenPgdirConfig *config)
+{
+    XenGrantMap *map = g_new0(XenGrantMap, 1);
+
+    map->ops = *ops;
+    map->opaque = opaque;
+    map->config = *config;
+    map->refcount = 1;
+    map->chunk = MIN(CHUNK_PAGES, config->max_pages);
+    if (config->max_map_count) {
+        map->chunk = MIN(map->chunk, config->max_map_count);
+    }
+    map->extents = g_hash_table_new(xen_grant_map_hash, xen_grant_map_equal);
+    g_queue_init(&map->direct.lru);
+    g_queue_init(&map->copies.lru);
+    return map;
+}
+
+XenGrantMap *xen_grant_map_ref(XenGrantMap *map)
+{
+    map->refcount++;
+    return map;
+}
+
+void xen_grant_map_unref(XenGrantMap *map)
+{
+    if (!map || --map->refcount > 0) {
+        return;
+    }
+    /* Whatever was mapped belonged to an object, and those had references */
+    g_hash_table_destroy(map->extents);
+    if (map->ops.destroy) {
+        map->ops.destroy(map->opaque);
+    }
+    g_free(map);
+}
+
+void xen_grant_map_trim(XenGrantMap *map)
+{
+    while (map->direct.lru.head) {
+        extent_drop(map->direct.lru.head->data);
+    }
+    while (map->copies.lru.head) {
+        extent_drop(map->copies.lru.head->data);
+    }
+}
+
+void xen_grant_map_stats(const XenGrantMap *map, XenPgdirStats *stats)
+{
+    *stats = map->stats;
+    stats->mapped_pages = map->direct.pages;
+    stats->pinned_pages = map->direct.pinned;
+    stats->copy_pages = map->copies.pages;
+}

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Page directories of Xen PV protocols
+ *
+ * Everything that comes from the guest (sizes, offsets, directory pages) is
+ * checked here, once; grant-map.c only sees ranges that lie within a buffer.
+ *
+ * Copyright (c) 2026 The Xen PV display and sound for QEMU authors
+ */
+
+#include "qemu/osdep.h"
+#include "grant-map.h"
+
+/* A directory page, as struct xendispl_page_directory lays it out */
+typedef struct XenPgdirPage {
+    uint32_t next;
+    uint32_t refs[XEN_PGDIR_REFS_PER_PAGE];
+} XenPgdirPage;
+
+QEMU_BUILD_BUG_ON(sizeof(XenPgdirPage) != XEN_PGDIR_PAGE_SIZE);
+
+struct XenPgdirBuffer {
+    XenGrantObject object;
+    uint64_t size;
+    uint32_t refcount;
+};
+
+uint32_t xen_pgdir_abi_version(void)
+{
+    return XEN_PGDIR_ABI_VERSION;
+}
+
+int32_t xen_pgdir_mapper_new(const XenPgdirGrantOps *ops, void *opaque,
+                             const XenPgdirConfig *config,
+                             XenPgdirMapper **mapper)
+{
+    if (!ops->map || !ops->unmap || !config->max_pages ||
+        !config->max_buffer_pages) {
+        return -EINVAL;
+    }
+    *mapper = xen_grant_map_new(ops, opaque, config);
+    return 0;
+}
+
+XenPgdirMapper *xen_pgdir_mapper_ref(XenPgdirMapper *mapper)
+{
+    return xen_grant_map_ref(mapper);
+}
+
+void xen_pgdir_mapper_unref(XenPgdirMapper *mapper)
+{
+    xen_grant_map_unref(mapper);
+}
+
+void xen_pgdir_mapper_stats(const XenPgdirMapper *mapper,
+                            XenPgdirStats *stats)
+{
+    xen_grant_map_stats(mapper, stats);
+}
+
+void xen_pgdir_mapper_trim(XenPgdirMapper *mapper)
+{
+    xen_grant_map_trim(mapper);
+}
+
+/* Copy a directory page; the guest may change the original at any time */
+static int32_t read_page(XenPgdirMapper *mapper, uint32_t ref,
+                         XenPgdirPage *page)
+{
+    void *addr;
+    int32_t ret;
+
+    ret = xen_grant_map_pages(mapper, &ref, 1, false, &addr);
+    if (ret) {
+        return ret;
+    }
+    memcpy(page, addr, sizeof(*page));
+    xen_grant_map_unmap_pages(mapper, addr, &ref, 1);
+    mapper->stats.dir_pages++;
+    return 0;
+}
+
+/*
+ * Only as many directory pages are followed as the data pages need: a chain
+ * that loops is harmless, and what comes after the last page is ignored.
+ */
+static int32_t walk(XenPgdirMapper *mapper, uint32_t dir_ref,
+                    uint32_t *refs, uint32_t count)
+{
+    XenPgdirPage page;
+    uint32_t i, n;
+    int32_t ret;
+
+    while (count) {
+        if (!dir_ref) {
+            return -EINVAL;
+        }
+        ret = read_page(mapper, dir_ref, &page);
+        if (ret) {
+            return ret;
+        }
+        n = MIN(count, XEN_PGDIR_REFS_PER_PAGE);
+        for (i = 0; i < n; i++) {
+            if (!page.refs[i]) {
+                return -EINVAL;
+            }
+            refs[i] = page.refs[i];
+        }
+        refs += n;
+        count -= n;
+        dir_ref = page.next;
+    }
+    return 0;
+}
+
+int32_t xen_pgdir_buffer_new(XenPgdirMapper *mapper, uint32_t dir_ref,
+                             uint64_t size, uint32_t flags,
+                             XenPgdirBuffer **buffer)
+{
+    uint64_t pages = size / XEN_PGDIR_PAGE_SIZE;
+    g_autofree uint32_t *refs = NULL;
+    XenPgdirBuffer *b;
+    int32_t ret;
+
+    if (!size || (flags & ~XEN_PGDIR_WRITABLE)) {
+        return -EINVAL;
+    }
+    pages += size % XEN_PGDIR_PAGE_SIZE != 0;
+    if (pages > mapper->config.max_buffer_pages) {
+        return -E2BIG;
+    }
+    refs = g_try_new(uint32_t, pages);
+    if (!refs) {
+        return -ENOMEM;
+    }
+    ret = walk(mapper, dir_ref, refs, pages);
+    if (ret) {
+        return ret;
+    }
+
+    b = g_new0(XenPgdirBuffer, 1);
+    b->size = size;
+    b->refcount = 1;
+    xen_grant_map_object_init(&b->object, mapper, g_steal_pointer(&refs),
+                              pages, flags & XEN_PGDIR_WRITABLE);
+    mapper->stats.buffers++;
+    *buffer = b;
+    return 0;
+}
+
+XenPgdirBuffer *xen_pgdir_buffer_ref(XenPgdirBuffer *buffer)
+{
+    buffer->refcount++;
+    return buffer;
+}
+
+void xen_pgdir_buffer_unref(XenPgdirBuffer *buffer)
+{
+    if (!buffer || --buffer->refcount > 0) {
+        return;
+    }
+    buffer->object.map->stats.buffers--;
+    xen_grant_map_object_clear(&buffer->object);
+    g_free(buffer);
+}
+
+void xen_pgdir_buffer_revoke(XenPgdirBuffer *buffer)
+{
+    xen_grant_map_object_revoke(&buffer->object);
+}
+
+uint64_t xen_pgdir_buffer_size(const XenPgdirBuffer *buffer)
+{
+    return buffer->size;
+}
+
+uint32_t xen_pgdir_buffer_pages(const XenPgdirBuffer *buffer)
+{
+    return buffer->object.pages;
+}
+
+/* Whether a window may be looked at: 0, -ESTALE or -EINVAL */
+static int32_t check_window(const XenPgdirBuffer *buffer, uint64_t offset,
+                            uint64_t length)
+{
+    uint64_t end = (uint64_t)buffer->object.pages * XEN_PGDIR_PAGE_SIZE;
+
+    if (!buffer->object.refs) {
+        return -ESTALE;
+    }
+    if (!length || offset >= end || length > end - offset) {
+        return -EINVAL;
+    }
+    return 0;
+}
+
+int32_t xen_pgdir_buffer_view(XenPgdirBuffer *buffer, uint64_t offset,
+                              uint64_t length, XenPgdirView **view,
+                              void **data)
+{
+    uint32_t first, last;
+    int32_t ret;
+
+    ret = check_window(buffer, offset, length);
+    if (ret) {
+        return ret;
+    }
+    first = offset / XEN_PGDIR_PAGE_SIZE;
+    last = (offset + length - 1) / XEN_PGDIR_PAGE_SIZE;
+    ret = xen_grant_map_pin(&buffer->object, first, last - first + 1, view);
+    if (ret) {
+        return ret;
+    }
+    *data = (uint8_t *)(*view)->addr + offset % XEN_PGDIR_PAGE_SIZE;
+    return 0;
+}
+
+int32_t xen_pgdir_buffer_read(XenPgdirBuffer *buffer, uint64_t offset,
+                              void *dst, uint64_t length)
+{
+    int32_t ret;
+
+    ret = check_window(buffer, offset, length);
+    if (ret) {
+        return ret;
+    }
+    return xen_grant_map_copy(&buffer->object, offset, dst, NULL, length);
+}
+
+int32_t xen_pgdir_buffer_write(XenPgdirBuffer *buffer, uint64_t offset,
+                               const void *src, uint64_t length)
+{
+    int32_t ret;
+
+    ret = check_window(buffer, offset, length);
+    if (ret) {
+        return ret;
+    }
+    if (!buffer->object.writable) {
+        return -EACCES;
+    }
+    return xen_grant_map_copy(&buffer->object, offset, NULL, src, length);
+}
+
+XenPgdirView *xen_pgdir_view_ref(XenPgdirView *view)
+{
+    view->pins++;
+    return view;
+}
+
+void xen_pgdir_view_unref(XenPgdirView *view)
+{
+    if (view) {
+        xen_grant_map_unpin(view);
+    }
+}
+
+int32_t xen_pgdir_view_is_copy(const XenPgdirView *view)
+{
+    return xen_grant_map_is_copy(view);
+}
+
+int32_t xen_pgdir_view_sync(XenPgdirView *view)
+{
+    return xen_grant_map_sync(view);
+}
