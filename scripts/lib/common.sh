@@ -7,6 +7,7 @@
 #   $top        the checkout
 #   $build_dir  everything that is built (ignored by git)
 #   $cache_dir  everything that is downloaded, shared by all checkouts
+#   $qtest_programs   our programs in tests/qtest
 #
 # What a caller gets:
 #   say TEXT...                 one line of information
@@ -41,6 +42,10 @@
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 build_dir=$top/build
 cache_dir=${XDG_CACHE_HOME:-${HOME:?HOME is not set}/.cache}/xen-pv-qemu
+
+# Test programs in tests/qtest that the overlay adds
+# shellcheck disable=SC2034
+qtest_programs=(xen-pvdisplay-test)
 
 export LC_ALL=C.UTF-8
 
