@@ -1,0 +1,640 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Unit tests of the map cache: keys, budget, eviction, detached extents
+ *
+ * Copyright (c) 2026 The Xen PV display and sound for QEMU authors
+ */
+
+#include "qemu/osdep.h"
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include "../../hw/xen/pgdir/grant-map.h"
+#include "fake-grants.h"
+
+#define PAGE XEN_PGDIR_PAGE_SIZE
+
+typedef struct Cache {
+    FakeGrants *f;
+    XenGrantMap *map;
+} Cache;
+
+static void cache_init(Cache *c, const XenPgdirGrantOps *ops,
+                       uint32_t max_pages, uint32_t max_map_count)
+{
+    XenPgdirConfig config = { max_pages, 1024, max_map_count };
+
+    c->f = fake_grants_new(1024);
+    c->f->max_count = max_map_count;
+    c->map = xen_grant_map_new(ops, c->f, &config);
+}
+
+static void cache_clear(Cache *c)
+{
+    xen_grant_map_unref(c->map);
+    g_assert_cmpuint(c->f->destroyed, ==, 1);
+    g_assert_cmpuint(c->f->map_calls - c->f->refused, ==,
+                     c->f->unmap_calls);
+    fake_grants_free(c->f);
+}
+
+/* An object whose pages start with @stamp, @stamp + 1, ... */
+static void object_init(Cache *c, XenGrantObject *object, uint32_t pages,
+                        uint32_t stamp)
+{
+    uint32_t *refs = g_new(uint32_t, pages);
+    uint32_t i;
+
+    for (i = 0; i < pages; i++) {
+        refs[i] = fake_grants_alloc(c->f, true);
+        *(uint32_t *)fake_grants_page(c->f, refs[i]) = stamp + i;
+    }
+    xen_grant_map_object_init(object, c->map, refs, pages, false);
+}
+
+static XenPgdirStats stats_of(Cache *c)
+{
+    XenPgdirStats stats;
+
+    xen_grant_map_stats(c->map, &stats);
+    return stats;
+}
+
+static XenGrantExtent *pin(XenGrantObject *object, uint32_t first,
+                           uint32_t count)
+{
+    XenGrantExtent *extent = NULL;
+
+    g_assert_cmpint(xen_grant_map_pin(object, first, count, &extent), ==, 0);
+    g_assert_cmpuint(extent->key.first, ==, first);
+    g_assert_cmpuint(extent->key.count, ==, count);
+    return extent;
+}
+
+static void touch(XenGrantObject *object, uint32_t first, uint32_t count)
+{
+    xen_grant_map_unpin(pin(object, first, count));
+}
+
+static int32_t try_pin(XenGrantObject *object, uint32_t first,
+                       uint32_t count)
+{
+    XenGrantExtent *extent = NULL;
+    int32_t ret = xen_grant_map_pin(object, first, count, &extent);
+
+    g_assert_cmpint(ret, !=, 0);
+    g_assert_null(extent);
+    return ret;
+}
+
+/* Whether a range is in the cache, without changing what it knows */
+static bool cached(XenGrantObject *object, uint32_t first, uint32_t count)
+{
+    XenGrantKey key = { object, first, count };
+
+    return g_hash_table_contains(object->map->extents, &key);
+}
+
+static uint32_t stamp_at(const XenGrantExtent *extent, uint32_t page)
+{
+    uint32_t stamp;
+
+    memcpy(&stamp, (uint8_t *)extent->addr + (size_t)page * PAGE,
+           sizeof(stamp));
+    return stamp;
+}
+
+static void test_key(void)
+{
+    XenGrantObject objects[2];
+    XenGrantKey key = { &objects[0], 3, 5 };
+    XenGrantKey same = key;
+    XenGrantKey others[] = {
+        { &objects[1], 3, 5 }, { &objects[0], 4, 5 }, { &objects[0], 3, 6 },
+        { &objects[0], 5, 3 },
+    };
+    g_autoptr(GHashTable) hashes = g_hash_table_new(NULL, NULL);
+    uint32_t i, j;
+
+    g_assert_true(xen_grant_map_equal(&key, &same));
+    g_assert_cmpuint(xen_grant_map_hash(&key), ==, xen_grant_map_hash(&same));
+    for (i = 0; i < ARRAY_SIZE(others); i++) {
+        g_assert_false(xen_grant_map_equal(&key, &others[i]));
+    }
+    /* Windows as they come hardly ever share a hash */
+    for (i = 0; i < 64; i++) {
+        for (j = 1; j <= 64; j++) {
+            XenGrantKey k = { &objects[i % 2], i * 64, j * 16 };
+
+            g_hash_table_add(hashes,
+                             GUINT_TO_POINTER(xen_grant_map_hash(&k)));
+        }
+    }
+    g_assert_cmpuint(g_hash_table_size(hashes), >, 64 * 64 - 16);
+}
+
+/* Invariant 3: least recently used goes first, pinned never */
+static void test_lru(void)
+{
+    XenGrantObject object;
+    XenGrantExtent *held;
+    Cache c;
+
+    cache_init(&c, &fake_grants_ops, 6, 0);
+    object_init(&c, &object, 20, 0);
+    touch(&object, 0, 2);
+    touch(&object, 2, 2);
+    touch(&object, 4, 2);
+    touch(&object, 0, 2);
+    g_assert_cmpuint(stats_of(&c).evictions, ==, 0);
+    touch(&object, 6, 1);
+    g_assert_false(cached(&object, 2, 2));
+    g_assert_true(cached(&object, 0, 2));
+    g_assert_true(cached(&object, 4, 2));
+    g_assert_cmpuint(stats_of(&c).evictions, ==, 1);
+    g_assert_cmpuint(stats_of(&c).mapped_pages, ==, 5);
+
+    /* [4, 2] is next, but pinned; then [0, 2]; then [6, 1] */
+    held = pin(&object, 4, 2);
+    touch(&object, 8, 2);
+    g_assert_true(cached(&object, 4, 2));
+    g_assert_false(cached(&object, 0, 2));
+    g_assert_true(cached(&object, 6, 1));
+    touch(&object, 10, 4);
+    g_assert_true(cached(&object, 4, 2));
+    g_assert_false(cached(&object, 6, 1));
+    g_assert_false(cached(&object, 8, 2));
+    g_assert_cmpuint(stamp_at(held, 1), ==, 5);
+    g_assert_cmpuint(stats_of(&c).evictions, ==, 4);
+    g_assert_cmpuint(stats_of(&c).hits, ==, 2);
+    g_assert_cmpuint(stats_of(&c).misses, ==, 6);
+    g_assert_cmpuint(c.f->max_live_pages, ==, 6);
+    xen_grant_map_unpin(held);
+    xen_grant_map_object_clear(&object);
+    cache_clear(&c);
+}
+
+static void test_budget(void)
+{
+    XenGrantExtent *a, *b, *d;
+    XenGrantObject object;
+    uint64_t calls;
+    Cache c;
+
+    cache_init(&c, &fake_grants_ops, 8, 0);
+    object_init(&c, &object, 20, 0);
+    touch(&object, 0, 3);
+    calls = c.f->map_calls;
+
+    /* More than there is: costs nothing, and nobody is evicted for it */
+    g_assert_cmpint(try_pin(&object, 0, 9), ==, -ENOSPC);
+    g_assert_cmpuint(c.f->map_calls, ==, calls);
+    g_assert_true(cached(&object, 0, 3));
+
+    /* All of it */
+    a = pin(&object, 0, 8);
+    g_assert_false(cached(&object, 0, 3));
+    g_assert_cmpint(try_pin(&object, 9, 1), ==, -ENOSPC);
+    g_assert_cmpint(try_pin(&object, 0, 7), ==, -ENOSPC);
+    b = pin(&object, 0, 8);
+    g_assert_true(a == b);
+    xen_grant_map_unpin(a);
+    g_assert_cmpint(try_pin(&object, 9, 1), ==, -ENOSPC);
+    xen_grant_map_unpin(b);
+
+    /* Pinned pages leave no room, though unpinned ones could go */
+    a = pin(&object, 0, 4);
+    b = pin(&object, 4, 1);
+    touch(&object, 8, 3);
+    g_assert_cmpint(try_pin(&object, 12, 4), ==, -ENOSPC);
+    g_assert_true(cached(&object, 8, 3));
+    d = pin(&object, 12, 3);
+    g_assert_false(cached(&object, 8, 3));
+    g_assert_cmpuint(stats_of(&c).pinned_pages, ==, 8);
+    g_assert_cmpuint(stats_of(&c).mapped_pages, ==, 8);
+    g_assert_cmpuint(c.f->max_live_pages, ==, 8);
+    xen_grant_map_unpin(a);
+    xen_grant_map_unpin(b);
+    xen_grant_map_unpin(d);
+    xen_grant_map_object_clear(&object);
+    cache_clear(&c);
+}
+
+static void test_budget_of_one(void)
+{
+    XenGrantObject object;
+    uint8_t bytes[3 * PAGE];
+    uint32_t i;
+    Cache c;
+
+    cache_init(&c, &fake_grants_ops, 1, 0);
+    object_init(&c, &object, 3, 0x41414141);
+    g_assert_cmpint(try_pin(&object, 0, 2), ==, -ENOSPC);
+    g_assert_cmpint(xen_grant_map_copy(&object, 0, bytes, NULL,
+                                       sizeof(bytes)), ==, 0);
+    for (i = 0; i < 3; i++) {
+        g_assert_cmpuint(bytes[i * PAGE], ==, 0x41 + i);
+        g_assert_cmpuint(bytes[i * PAGE + 4], ==, 0);
+    }
+    g_assert_cmpuint(c.f->max_live_pages, ==, 1);
+    xen_grant_map_object_clear(&object);
+    cache_clear(&c);
+}
+
+/* An operation that lacks room gets it, as far as there is any */
+static void test_retry(void)
+{
+    static const int32_t errors[] = { -ENOSPC, -ENOMEM };
+    XenGrantObject object;
+    XenGrantExtent *held;
+    uint32_t ref, i;
+    void *addr;
+    Cache c;
+
+    for (i = 0; i < ARRAY_SIZE(errors); i++) {
+        cache_init(&c, &fake_grants_ops, 100, 0);
+        object_init(&c, &object, 20, 0);
+        c.f->limit_pages = 6;
+        c.f->limit_errno = errors[i];
+        held = pin(&object, 0, 2);
+        touch(&object, 2, 2);
+        touch(&object, 4, 2);
+        /* [2, 2] is given up, and that is enough */
+        touch(&object, 6, 1);
+        g_assert_false(cached(&object, 2, 2));
+        g_assert_true(cached(&object, 4, 2));
+        g_assert_cmpuint(stats_of(&c).failures, ==, 1);
+        g_assert_cmpuint(stats_of(&c).evictions, ==, 1);
+        /* Now both others have to go */
+        touch(&object, 8, 4);
+        g_assert_cmpuint(c.f->live_pages, ==, 6);
+        /* Directories get room, too */
+        ref = fake_grants_alloc(c.f, true);
+        g_assert_cmpint(xen_grant_map_pages(c.map, &ref, 1, false, &addr),
+                        ==, 0);
+        g_assert_cmpuint(c.f->live_pages, ==, 3);
+        xen_grant_map_unmap_pages(c.map, addr, &ref, 1);
+        /* And when there is none left to give, the error comes through */
+        g_assert_cmpint(try_pin(&object, 10, 5), ==, errors[i]);
+        g_assert_cmpuint(stamp_at(held, 1), ==, 1);
+        xen_grant_map_unpin(held);
+        xen_grant_map_object_clear(&object);
+        cache_clear(&c);
+    }
+}
+
+static void test_no_retry(void)
+{
+    static const int32_t errors[][2] = {
+        { -EINVAL, -EINVAL }, { -EPERM, -EPERM }, { 1, -EIO }
+    };
+    XenGrantObject object;
+    uint32_t i;
+    Cache c;
+
+    cache_init(&c, &fake_grants_ops, 100, 0);
+    object_init(&c, &object, 20, 0);
+    touch(&object, 0, 2);
+    for (i = 0; i < ARRAY_SIZE(errors); i++) {
+        fake_grants_refuse(c.f, 1, errors[i][0]);
+        g_assert_cmpint(try_pin(&object, 2, 2), ==, errors[i][1]);
+        g_assert_true(cached(&object, 0, 2));
+    }
+    g_assert_cmpuint(c.f->map_calls, ==, 1 + ARRAY_SIZE(errors));
+    g_assert_cmpuint(stats_of(&c).failures, ==, ARRAY_SIZE(errors));
+    xen_grant_map_object_clear(&object);
+    cache_clear(&c);
+}
+
+/* Invariant 6: copies have a budget of the same figure of their own */
+static void test_copies(void)
+{
+    XenGrantObject object;
+    XenGrantExtent *a, *b;
+    Cache c;
+
+    cache_init(&c, &fake_grants_ops, 8, 3);
+    object_init(&c, &object, 20, 100);
+    a = pin(&object, 1, 7);
+    g_assert_true(xen_grant_map_is_copy(a));
+    g_assert_cmpuint(stamp_at(a, 0), ==, 101);
+    g_assert_cmpuint(stamp_at(a, 6), ==, 107);
+    g_assert_cmpuint(stats_of(&c).copy_pages, ==, 7);
+    g_assert_cmpuint(c.f->max_live_pages, <=, 8);
+    g_assert_cmpint(try_pin(&object, 0, 4), ==, -ENOSPC);
+    /* What one call can map needs no copy, and not that budget */
+    b = pin(&object, 10, 3);
+    g_assert_false(xen_grant_map_is_copy(b));
+    xen_grant_map_unpin(b);
+    xen_grant_map_unpin(a);
+    b = pin(&object, 0, 4);
+    g_assert_false(cached(&object, 1, 7));
+    g_assert_cmpuint(stats_of(&c).copy_pages, ==, 4);
+    xen_grant_map_unpin(b);
+    xen_grant_map_object_clear(&object);
+    cache_clear(&c);
+}
+
+/* A copy that cannot be gathered is not kept */
+static void test_copies_no_room(void)
+{
+    XenGrantObject object;
+    XenGrantExtent *held[3], *copy;
+    uint32_t i;
+    Cache c;
+
+    cache_init(&c, &fake_grants_ops, 8, 3);
+    object_init(&c, &object, 20, 100);
+    touch(&object, 10, 5);
+    for (i = 0; i < 2; i++) {
+        held[i] = pin(&object, i, 3);
+    }
+    held[2] = pin(&object, 6, 2);
+    g_assert_cmpint(try_pin(&object, 4, 6), ==, -ENOSPC);
+    /* The one that is cached cannot be gathered afresh, either */
+    g_assert_cmpint(try_pin(&object, 10, 5), ==, -ENOSPC);
+    g_assert_cmpuint(stats_of(&c).copy_pages, ==, 0);
+    xen_grant_map_unpin(held[0]);
+    copy = pin(&object, 10, 5);
+    g_assert_cmpuint(stamp_at(copy, 4), ==, 114);
+    xen_grant_map_unpin(copy);
+    xen_grant_map_unpin(held[1]);
+    xen_grant_map_unpin(held[2]);
+    xen_grant_map_object_clear(&object);
+    cache_clear(&c);
+}
+
+/* Invariant 1: what revoked views still hold counts, so it has a bound */
+static void test_detached_count(void)
+{
+    XenGrantObject one, two;
+    XenGrantExtent *a, *b;
+    Cache c;
+
+    cache_init(&c, &fake_grants_ops, 8, 3);
+    object_init(&c, &one, 6, 0);
+    object_init(&c, &two, 6, 50);
+    a = pin(&one, 0, 3);
+    b = pin(&one, 0, 5);
+    xen_grant_map_object_clear(&one);
+    g_assert_cmpuint(c.f->live_maps, ==, 0);
+    g_assert_cmpuint(stats_of(&c).copy_pages, ==, 8);
+    g_assert_cmpint(try_pin(&two, 0, 4), ==, -ENOSPC);
+    touch(&two, 0, 3);
+    xen_grant_map_unpin(b);
+    touch(&two, 0, 4);
+    g_assert_cmpuint(stamp_at(a, 2), ==, 2);
+    xen_grant_map_unpin(a);
+    xen_grant_map_object_clear(&two);
+    cache_clear(&c);
+}
+
+/* Invariant 2, and no more than it says: other objects keep theirs */
+static void test_revoke_one(void)
+{
+    XenGrantObject one, two;
+    XenGrantExtent *held;
+    Cache c;
+
+    cache_init(&c, &fake_grants_ops, 100, 0);
+    object_init(&c, &one, 6, 0);
+    object_init(&c, &two, 6, 50);
+    touch(&one, 0, 6);
+    touch(&two, 0, 6);
+    held = pin(&two, 1, 2);
+    touch(&one, 3, 1);
+    xen_grant_map_object_revoke(&one);
+    g_assert_cmpuint(c.f->live_pages, ==, 8);
+    g_assert_cmpuint(g_hash_table_size(c.map->extents), ==, 2);
+    g_assert_true(cached(&two, 0, 6));
+    g_assert_cmpuint(stamp_at(held, 1), ==, 52);
+    xen_grant_map_object_revoke(&one);
+    xen_grant_map_object_clear(&one);
+    xen_grant_map_unpin(held);
+    xen_grant_map_object_clear(&two);
+    cache_clear(&c);
+}
+
+/*
+ * Revocation when the host has no memory, or another thread is quicker
+ */
+
+static void unmap_lift_limit(void *opaque, void *addr, const uint32_t *refs,
+                             uint32_t count)
+{
+    struct rlimit limit;
+
+    g_assert_cmpint(getrlimit(RLIMIT_AS, &limit), ==, 0);
+    limit.rlim_cur = limit.rlim_max;
+    g_assert_cmpint(setrlimit(RLIMIT_AS, &limit), ==, 0);
+    fake_grants_ops.unmap(opaque, addr, refs, count);
+}
+
+static void test_revoke_no_memory(void)
+{
+    XenPgdirGrantOps ops = fake_grants_ops;
+    XenGrantObject object;
+    XenGrantExtent *held;
+    struct rlimit limit;
+    uint32_t i;
+    Cache c;
+
+    ops.unmap = unmap_lift_limit;
+    cache_init(&c, &ops, 300, 0);
+    object_init(&c, &object, 256, 1);
+    held = pin(&object, 0, 256);
+    g_assert_cmpint(getrlimit(RLIMIT_AS, &limit), ==, 0);
+    limit.rlim_cur = PAGE;
+    g_assert_cmpint(setrlimit(RLIMIT_AS, &limit), ==, 0);
+    xen_grant_map_object_revoke(&object);
+    g_assert_cmpuint(c.f->live_maps, ==, 0);
+    g_assert_cmpuint(stats_of(&c).lost, ==, 0);
+    /* The address is good, the content is gone */
+    for (i = 0; i < 256; i++) {
+        g_assert_cmpuint(stamp_at(held, i), ==, 0);
+    }
+    memset(held->addr, 1, 256 * PAGE);
+    xen_grant_map_unpin(held);
+    xen_grant_map_object_clear(&object);
+    cache_clear(&c);
+}
+
+static void *intruder;
+
+static void unmap_intruded(void *opaque, void *addr, const uint32_t *refs,
+                           uint32_t count)
+{
+    fake_grants_ops.unmap(opaque, addr, refs, count);
+    intruder = mmap((uint8_t *)addr + PAGE, PAGE, PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+    g_assert(intruder != MAP_FAILED);
+    *(uint32_t *)intruder = 4711;
+}
+
+static void test_revoke_lost(void)
+{
+    XenPgdirGrantOps ops = fake_grants_ops;
+    XenGrantObject object;
+    XenGrantExtent *held;
+    Cache c;
+
+    ops.unmap = unmap_intruded;
+    cache_init(&c, &ops, 8, 0);
+    object_init(&c, &object, 3, 0);
+    held = pin(&object, 0, 3);
+    xen_grant_map_object_clear(&object);
+    g_assert_cmpuint(stats_of(&c).lost, ==, 1);
+    g_assert_cmpuint(stats_of(&c).copy_pages, ==, 3);
+    g_assert_true(xen_grant_map_is_copy(held));
+    g_assert_cmpint(xen_grant_map_sync(held), ==, 0);
+    /* What is there now belongs to somebody else, and stays */
+    xen_grant_map_unpin(held);
+    g_assert_cmpuint(stats_of(&c).copy_pages, ==, 0);
+    g_assert_cmpuint(*(uint32_t *)intruder, ==, 4711);
+    g_assert_cmpint(munmap(intruder, PAGE), ==, 0);
+    cache_clear(&c);
+}
+
+/*
+ * All at random, against a model
+ */
+
+#define OBJECTS     4
+#define PAGES       32
+#define BUDGET      48
+#define HELD        12
+
+typedef struct Model {
+    Cache c;
+    XenGrantObject objects[OBJECTS];
+    uint32_t refs[OBJECTS][PAGES];
+    uint32_t stamps[OBJECTS];
+    struct {
+        XenGrantExtent *extent;
+        uint32_t stamp;
+    } held[HELD];
+    uint32_t next_stamp;
+} Model;
+
+static void model_object(Model *m, uint32_t i)
+{
+    m->stamps[i] = m->next_stamp;
+    m->next_stamp += PAGES;
+    object_init(&m->c, &m->objects[i], PAGES, m->stamps[i]);
+    memcpy(m->refs[i], m->objects[i].refs, sizeof(m->refs[i]));
+}
+
+static void model_end(Model *m, uint32_t i)
+{
+    uint32_t j;
+
+    xen_grant_map_object_clear(&m->objects[i]);
+    for (j = 0; j < PAGES; j++) {
+        /* Fails if a page of the object is still mapped */
+        g_assert_true(fake_grants_end(m->c.f, m->refs[i][j]));
+    }
+}
+
+static void model_release(Model *m, uint32_t slot)
+{
+    XenGrantExtent *extent = m->held[slot].extent;
+    uint32_t i;
+
+    if (!extent) {
+        return;
+    }
+    for (i = 0; i < extent->key.count; i++) {
+        g_assert_cmpuint(stamp_at(extent, i), ==, m->held[slot].stamp + i);
+    }
+    xen_grant_map_unpin(extent);
+    m->held[slot].extent = NULL;
+}
+
+static void model_step(Model *m)
+{
+    uint32_t i = g_test_rand_int_range(0, OBJECTS);
+    uint32_t slot = g_test_rand_int_range(0, HELD);
+    uint32_t first = g_test_rand_int_range(0, PAGES);
+    uint32_t count = g_test_rand_int_range(1, PAGES - first + 1);
+    uint32_t what = g_test_rand_int_range(0, 100);
+    uint8_t bytes[3 * PAGE];
+    int32_t ret;
+
+    if (what == 0) {
+        model_end(m, i);
+        model_object(m, i);
+    } else if (what == 1) {
+        xen_grant_map_trim(m->c.map);
+    } else if (what < 10) {
+        count = MIN(count, 3);
+        ret = xen_grant_map_copy(&m->objects[i], first * PAGE, bytes, NULL,
+                                 count * PAGE);
+        g_assert_true(ret == -ENOSPC || (ret == 0 &&
+                      memcmp(bytes, fake_grants_page(m->c.f,
+                             m->refs[i][first]), PAGE) == 0));
+    } else if (what < 50) {
+        model_release(m, slot);
+    } else {
+        model_release(m, slot);
+        ret = xen_grant_map_pin(&m->objects[i], first, count,
+                                &m->held[slot].extent);
+        g_assert_true(ret == 0 || ret == -ENOSPC);
+        m->held[slot].stamp = m->stamps[i] + first;
+    }
+}
+
+static void test_random(gconstpointer data)
+{
+    Model m = { .next_stamp = 1 };
+    XenPgdirStats stats;
+    uint32_t i;
+
+    cache_init(&m.c, &fake_grants_ops, BUDGET, GPOINTER_TO_UINT(data));
+    for (i = 0; i < OBJECTS; i++) {
+        model_object(&m, i);
+    }
+    for (i = 0; i < 5000; i++) {
+        model_step(&m);
+        stats = stats_of(&m.c);
+        g_assert_cmpuint(stats.mapped_pages, ==, m.c.f->live_pages);
+        g_assert_cmpuint(stats.mapped_pages, <=, BUDGET);
+        g_assert_cmpuint(stats.pinned_pages, <=, stats.mapped_pages);
+        g_assert_cmpuint(stats.lost, ==, 0);
+    }
+    g_assert_cmpuint(stats.evictions, >, 0);
+    g_assert_cmpuint(stats.hits, >, 0);
+    for (i = 0; i < OBJECTS; i++) {
+        model_end(&m, i);
+    }
+    for (i = 0; i < HELD; i++) {
+        model_release(&m, i);
+    }
+    g_assert_cmpuint(stats_of(&m.c).copy_pages, ==, 0);
+    cache_clear(&m.c);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/xen/grant-map/key", test_key);
+    g_test_add_func("/xen/grant-map/invariant-3/lru", test_lru);
+    g_test_add_func("/xen/grant-map/budget/edges", test_budget);
+    g_test_add_func("/xen/grant-map/budget/one", test_budget_of_one);
+    g_test_add_func("/xen/grant-map/retry/room", test_retry);
+    g_test_add_func("/xen/grant-map/retry/others", test_no_retry);
+    g_test_add_func("/xen/grant-map/invariant-6/copies", test_copies);
+    g_test_add_func("/xen/grant-map/invariant-6/no-room",
+                    test_copies_no_room);
+    g_test_add_func("/xen/grant-map/invariant-1/detached",
+                    test_detached_count);
+    g_test_add_func("/xen/grant-map/invariant-2/one-object",
+                    test_revoke_one);
+    g_test_add_func("/xen/grant-map/invariant-2/no-memory",
+                    test_revoke_no_memory);
+    g_test_add_func("/xen/grant-map/invariant-2/lost", test_revoke_lost);
+    g_test_add_data_func("/xen/grant-map/random/any", NULL, test_random);
+    g_test_add_data_func("/xen/grant-map/random/one", GUINT_TO_POINTER(1),
+                         test_random);
+    g_test_add_data_func("/xen/grant-map/random/seven", GUINT_TO_POINTER(7),
+                         test_random);
+    return g_test_run();
+}
