@@ -153,7 +153,7 @@ class Machine:
             "-fsdev", "local,id=share,path=share,security_model=none",
             "-device", "virtio-9p-pci,fsdev=share,mount_tag=share",
             "-kernel", module("xen"),
-            "-append", "console=com1 com1=115200,8n1 dom0_mem=1536M noreboot "
+            "-append", "console=com1 com1=115200,8n1 dom0_mem=1536M noreboot conring_size=256k "
             "loglvl=info guest_loglvl=warning",
             "-initrd", dom0,
         ]
