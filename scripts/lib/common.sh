@@ -208,7 +208,10 @@ private_apt()
     exec {lock}>"$cache_dir/apt/$suite.lock"
     flock "$lock"
     private_apt_config "$suite"
-    private_apt_update
+    if ! private_apt_update; then
+        exec {lock}>&-
+        return 1
+    fi
     local status=0
     APT_CONFIG=$apt_dir/apt.conf "$@" {lock}>&- || status=$?
     if [ $status != 0 ] && [ -n "$apt_lists_are_old" ] &&
@@ -319,22 +322,28 @@ need_meson()
     meson=$dir/bin/meson
     (
         flock 9
-        [ "$(cat "$dir/from" 2>/dev/null)" != "${deb##*/}" ] || exit 0
-        say "unpacking ${deb##*/}"
-        rm -rf "$dir"
-        /usr/bin/python3 -m venv --system-site-packages "$dir"
-        dpkg-deb -x "$deb" "$dir/deb"
-        cp -r "$dir"/deb/usr/lib/python3/dist-packages/* \
-            "$("$python" -c 'import sysconfig
-print(sysconfig.get_path("purelib"))')"
-        # A pip-style launcher; "env" because of spaces in folder names
-        cat >"$meson" <<'EOF'
-#!/bin/sh
-exec "$(dirname "$0")/python3" -m mesonbuild.mesonmain "$@"
-EOF
-        chmod +x "$meson"
+        [ "$(cat "$dir/from" 2>/dev/null)" = "${deb##*/}" ] ||
+            unpack_meson "$deb" "$dir"
+    ) 9>"$cache_dir/meson.lock" || die "cannot unpack ${deb##*/} to $dir"
+}
+
+# unpack_meson DEB DIR: make DIR a Python environment with this Meson
+unpack_meson()
+{
+    local deb=$1 dir=$2 modules
+
+    say "unpacking ${deb##*/}"
+    rm -rf "$dir"
+    /usr/bin/python3 -m venv --system-site-packages "$dir" &&
+        modules=$("$dir/bin/python3" -c 'import sysconfig
+print(sysconfig.get_path("purelib"))') &&
+        dpkg-deb -x "$deb" "$dir/deb" &&
+        cp -r "$dir"/deb/usr/lib/python3/dist-packages/* "$modules" &&
+        printf '%s\n' '#!/bin/sh' \
+            'exec "$(dirname "$0")/python3" -m mesonbuild.mesonmain "$@"' \
+            >"$dir/bin/meson" &&
+        chmod +x "$dir/bin/meson" &&
         printf '%s\n' "${deb##*/}" >"$dir/from"
-    ) 9>"$cache_dir/meson.lock"
 }
 
 # gcc behind a compiler cache shared by all checkouts
