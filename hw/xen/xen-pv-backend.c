@@ -355,11 +355,36 @@ static bool xen_pv_idx_is_free(XenPvBackend *backend, int idx)
     return !state;
 }
 
+/* Two cards of one number would fight over the same nodes */
+static bool xen_pv_idx_is_ours(XenPvBackend *backend)
+{
+    BusState *bus = qdev_get_parent_bus(DEVICE(backend));
+    BusChild *kid;
+
+    QTAILQ_FOREACH(kid, &bus->children, sibling) {
+        XenPvBackend *other = (XenPvBackend *)
+            object_dynamic_cast(OBJECT(kid->child), TYPE_XEN_PV_BACKEND);
+
+        if (other && other != backend && other->idx == backend->idx &&
+            other->xendev.frontend_id == backend->xendev.frontend_id &&
+            object_get_class(OBJECT(other)) ==
+            object_get_class(OBJECT(backend))) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
 static char *xen_pv_get_name(XenDevice *xendev, Error **errp)
 {
     XenPvBackend *backend = XEN_PV_BACKEND(xendev);
     int idx;
 
+    if (backend->idx >= 0 && xen_pv_idx_is_ours(backend)) {
+        error_setg(errp, "idx=%d is taken by another card", backend->idx);
+        return NULL;
+    }
     for (idx = 0; backend->idx < 0 && idx < XEN_PV_MAX_IDX; idx++) {
         if (xen_pv_idx_is_free(backend, idx)) {
             backend->idx = idx;
@@ -413,6 +438,22 @@ static char *xen_pv_get_frontend_path(XenDevice *xendev, Error **errp)
     }
 
     return g_steal_pointer(&path);
+}
+
+/* The user's options come first, before anything in xenstore changes */
+static void xen_pv_device_realize(DeviceState *dev, Error **errp)
+{
+    XenPvBackend *backend = XEN_PV_BACKEND(dev);
+    XenPvBackendClass *class = XEN_PV_BACKEND_GET_CLASS(backend);
+
+    if (backend->idx < -1) {
+        error_setg(errp, "idx=%d is no number of a card: use 0 or more, or "
+                   "-1 for the first free one", backend->idx);
+        return;
+    }
+    if (class->check_options(backend, errp)) {
+        class->parent_realize(dev, errp);
+    }
 }
 
 static void xen_pv_realize(XenDevice *xendev, Error **errp)
@@ -497,6 +538,9 @@ static void xen_pv_class_init(ObjectClass *class, XEN_PV_CLASS_DATA *data)
 {
     XenDeviceClass *xendev_class = XEN_DEVICE_CLASS(class);
 
+    device_class_set_parent_realize(DEVICE_CLASS(class),
+        xen_pv_device_realize,
+        &XEN_PV_BACKEND_CLASS(class)->parent_realize);
     xendev_class->get_name = xen_pv_get_name;
     xendev_class->get_frontend_path = xen_pv_get_frontend_path;
     xendev_class->realize = xen_pv_realize;

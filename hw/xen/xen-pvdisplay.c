@@ -28,8 +28,8 @@ OBJECT_DECLARE_SIMPLE_TYPE(XenPvDisplay, XEN_PVDISPLAY)
 
 #define XEN_PVDISPLAY_MAX_RATE 1000
 
-/* A single page directory cannot usefully name more than 4 GiB */
-#define XEN_PVDISPLAY_MAX_PAGES (1u << 20)
+/* 1 GiB: the largest screen takes a quarter, and viewers count in int */
+#define XEN_PVDISPLAY_MAX_PAGES (1u << 18)
 
 /* Buffers that are not shown cost no mapping: let a guest have some more */
 #define XEN_PVDISPLAY_TOTAL_FACTOR 4
@@ -468,9 +468,7 @@ static bool xen_pvdisplay_read_nodes(XenPvDisplay *d, const char *frontend,
     return true;
 }
 
-static bool xen_pvdisplay_configure(XenPvBackend *backend,
-                                    const char *frontend, bool toolstack,
-                                    Error **errp)
+static bool xen_pvdisplay_check_options(XenPvBackend *backend, Error **errp)
 {
     XenPvDisplay *d = XEN_PVDISPLAY(backend);
 
@@ -484,17 +482,30 @@ static bool xen_pvdisplay_configure(XenPvBackend *backend,
                    d->max_pages, XEN_PVDISPLAY_MAX_PAGES);
         return false;
     }
-    if (toolstack && !d->connectors_option) {
+    if (d->connectors_option) {
+        d->modes = xen_pvdisplay_parse_connectors(d->connectors_option, errp);
+        return d->modes;
+    }
+
+    return true;
+}
+
+static bool xen_pvdisplay_configure(XenPvBackend *backend,
+                                    const char *frontend, bool toolstack,
+                                    Error **errp)
+{
+    XenPvDisplay *d = XEN_PVDISPLAY(backend);
+
+    if (d->modes) {
+        return xen_pvdisplay_write_nodes(d, frontend, errp);
+    }
+    if (toolstack) {
         return xen_pvdisplay_read_nodes(d, frontend, errp);
     }
-    if (!d->connectors_option) {
-        error_setg(errp, "connectors= is missing: name the screens, as in "
-                   "connectors='LEFT:1920x1080;RIGHT:1280x1024'");
-        return false;
-    }
-    d->modes = xen_pvdisplay_parse_connectors(d->connectors_option, errp);
+    error_setg(errp, "connectors= is missing: name the screens, as in "
+               "connectors='LEFT:1920x1080;RIGHT:1280x1024'");
 
-    return d->modes && xen_pvdisplay_write_nodes(d, frontend, errp);
+    return false;
 }
 
 /* ----------------------------------------------------------- life cycle */
@@ -560,6 +571,13 @@ static void xen_pvdisplay_stop(XenPvBackend *backend)
     }
     g_clear_pointer(&d->connectors, g_free);
     g_clear_pointer(&d->card, xen_displif_free);
+}
+
+static void xen_pvdisplay_finalize(Object *obj)
+{
+    XenPvDisplay *d = XEN_PVDISPLAY(obj);
+
+    /* Here, as options are parsed before there is anything to stop */
     g_clear_pointer(&d->modes, g_array_unref);
 }
 
@@ -578,6 +596,7 @@ static void xen_pvdisplay_class_init(ObjectClass *class,
 
     xendev_class->backend = "vdispl";
     xendev_class->device = "vdispl";
+    pv_class->check_options = xen_pvdisplay_check_options;
     pv_class->configure = xen_pvdisplay_configure;
     pv_class->start = xen_pvdisplay_start;
     pv_class->connect = xen_pvdisplay_connect;
@@ -599,6 +618,7 @@ static const TypeInfo xen_pvdisplay_info = {
     .name = TYPE_XEN_PVDISPLAY,
     .parent = TYPE_XEN_PV_BACKEND,
     .instance_size = sizeof(XenPvDisplay),
+    .instance_finalize = xen_pvdisplay_finalize,
     .class_init = xen_pvdisplay_class_init,
 };
 

@@ -57,6 +57,9 @@ struct XenPvBackend {
 /**
  * struct XenPvBackendClass - what a kind of card adds
  *
+ * @parent_realize: how the bus realizes a device
+ * @check_options: called first: are the user's options good?  Not asked about
+ *     what only the toolstack's nodes can tell.
  * @configure: called once, before the guest can see the card: either writes
  *     the card's nodes below @frontend (a card made by -device) or reads and
  *     checks them (a card that the toolstack made).
@@ -72,6 +75,9 @@ struct XenPvBackend {
 struct XenPvBackendClass {
     XenDeviceClass parent_class;
 
+    DeviceRealize parent_realize;
+
+    bool (*check_options)(XenPvBackend *backend, Error **errp);
     bool (*configure)(XenPvBackend *backend, const char *frontend,
                       bool toolstack, Error **errp);
     bool (*start)(XenPvBackend *backend, Error **errp);
