@@ -18,7 +18,7 @@
 #   need_ccache                 sets $cc to a gcc behind ccache
 #   private_apt SUITE CMD...    run an apt command on another Debian suite
 #   fetch_debs SUITE DIR PKG... download packages of another Debian suite
-#   fetch_source SUITE DIR PKG  download a source package of another suite
+#   fetch_source SUITE DIR PKG  download an upstream tarball of another suite
 #   run_logged LOG CMD...       run quietly; show the end of LOG on failure
 #   run_ninja LOG ARGS...       run ninja with a short, steady progress
 #
@@ -116,11 +116,8 @@ missing_packages()
     local pkg
 
     for pkg; do
-        case $(dpkg-query -W -f '${db:Status-Status} ' "$pkg" \
-               2>/dev/null) in
-        *"installed "*) ;;
-        *) printf '%s\n' "$pkg" ;;
-        esac
+        dpkg-query -W -f '${db:Status-Status}\n' "$pkg" 2>/dev/null |
+            grep -qx installed || printf '%s\n' "$pkg"
     done
 }
 
@@ -276,8 +273,8 @@ fetch_debs()
     exec {lock}>&-
 }
 
-# fetch_source SUITE DIR PKG: have PKG's .dsc and its files in DIR; returns
-# non-zero, with the reason on stderr, when they cannot be had
+# fetch_source SUITE DIR PKG: have PKG's upstream source, PKG_*.orig.tar.*, in
+# DIR; returns non-zero, with the reason on stderr, when it cannot be had
 fetch_source()
 {
     local suite=$1 dir=$2 pkg=$3 lock status=0
@@ -289,9 +286,9 @@ fetch_source()
         say "downloading from Debian $suite: source of $pkg"
         rm -f "$dir/$pkg"_* "$dir/SHA256SUMS"
         (cd "$dir" &&
-         run_logged "$dir/.log" \
-             private_apt "$suite" apt-get source --download-only "$pkg" &&
-         sha256sum "$pkg"_* >SHA256SUMS) || status=1
+         run_logged "$dir/.log" private_apt "$suite" \
+             apt-get source --download-only --tar-only "$pkg" &&
+         sha256sum "$pkg"_*.orig.tar.* >SHA256SUMS) || status=1
     fi
     exec {lock}>&-
     return $status
