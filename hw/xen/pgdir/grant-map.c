@@ -41,6 +41,41 @@ gboolean xen_grant_map_equal(gconstpointer a, gconstpointer b)
            x->count == y->count;
 }
 
+static void pool_init(XenGrantPool *pool)
+{
+    pool->lru.prev = &pool->lru;
+    pool->lru.next = &pool->lru;
+}
+
+/* The extent to give up first, or NULL */
+static XenGrantExtent *pool_oldest(XenGrantPool *pool)
+{
+    if (pool->lru.next == &pool->lru) {
+        return NULL;
+    }
+    return container_of(pool->lru.next, XenGrantExtent, lru_link);
+}
+
+/* An extent was used last just now */
+static void lru_push(XenGrantExtent *extent)
+{
+    XenGrantLink *head = &extent->pool->lru;
+    XenGrantLink *link = &extent->lru_link;
+
+    link->prev = head->prev;
+    link->next = head;
+    head->prev->next = link;
+    head->prev = link;
+}
+
+static void lru_unlink(XenGrantExtent *extent)
+{
+    XenGrantLink *link = &extent->lru_link;
+
+    link->prev->next = link->next;
+    link->next->prev = link->prev;
+}
+
 static size_t bytes_of(const XenGrantExtent *extent)
 {
     return (size_t)extent->key.count * XEN_PGDIR_PAGE_SIZE;
@@ -82,7 +117,7 @@ static void extent_drop(XenGrantExtent *extent)
 {
     XenGrantObject *object = extent->object;
 
-    g_queue_unlink(&extent->pool->lru, &extent->lru_link);
+    lru_unlink(extent);
     extent->pool->pages -= extent->key.count;
     extent_unlink(extent);
     if (xen_grant_map_is_copy(extent)) {
@@ -101,13 +136,25 @@ static bool pool_evict(XenGrantMap *map, XenGrantPool *pool, uint64_t pages)
     XenGrantExtent *extent;
     uint64_t gained = 0;
 
-    while (gained < pages && pool->lru.head) {
-        extent = pool->lru.head->data;
+    while (gained < pages) {
+        extent = pool_oldest(pool);
+        if (!extent) {
+            break;
+        }
         gained += extent->key.count;
         map->stats.evictions++;
         extent_drop(extent);
     }
     return gained > 0;
+}
+
+static void pool_trim(XenGrantPool *pool)
+{
+    XenGrantExtent *extent;
+
+    while ((extent = pool_oldest(pool))) {
+        extent_drop(extent);
+    }
 }
 
 static int32_t pool_make_room(XenGrantMap *map, XenGrantPool *pool,
@@ -202,11 +249,10 @@ static int32_t extent_new(XenGrantObject *object, const XenGrantKey *key,
     e->map = map;
     e->object = object;
     e->pool = pool;
-    e->lru_link.data = e;
     e->object_link.data = e;
     g_hash_table_add(map->extents, e);
     g_queue_push_tail_link(&object->extents, &e->object_link);
-    g_queue_push_tail_link(&pool->lru, &e->lru_link);
+    lru_push(e);
     pool->pages += key->count;
     *extent = e;
     return 0;
@@ -223,19 +269,42 @@ int32_t xen_grant_map_sync(XenGrantExtent *extent)
                               extent->addr, NULL, bytes_of(extent));
 }
 
-static int32_t extent_pin(XenGrantExtent *extent)
+static void extent_pin(XenGrantExtent *extent)
 {
+    if (extent->pins++ == 0) {
+        lru_unlink(extent);
+        extent->pool->pinned += extent->key.count;
+    }
+}
+
+/*
+ * The ways of a pin that cost more than a lookup: an extent has to be made,
+ * or an idle copy to be gathered afresh.  Kept out of line for the others.
+ */
+static G_GNUC_NO_INLINE int32_t pin_slowly(XenGrantObject *object,
+                                           const XenGrantKey *key,
+                                           XenGrantExtent **extent)
+{
+    XenGrantExtent *e = *extent;
     int32_t ret;
 
-    if (extent->pins == 0) {
-        ret = xen_grant_map_sync(extent);
+    if (e) {
+        object->map->stats.hits++;
+    } else {
+        object->map->stats.misses++;
+        ret = extent_new(object, key, &e);
         if (ret) {
             return ret;
         }
-        g_queue_unlink(&extent->pool->lru, &extent->lru_link);
-        extent->pool->pinned += extent->key.count;
     }
-    extent->pins++;
+    ret = xen_grant_map_sync(e);
+    if (ret) {
+        /* A copy, then, and of nothing */
+        extent_drop(e);
+        return ret;
+    }
+    extent_pin(e);
+    *extent = e;
     return 0;
 }
 
@@ -247,23 +316,17 @@ int32_t xen_grant_map_pin(XenGrantObject *object, uint32_t first,
     XenGrantExtent *e = g_hash_table_lookup(map->extents, &key);
     int32_t ret;
 
-    if (e) {
+    if (G_LIKELY(e && (e->pins || !xen_grant_map_is_copy(e)))) {
         map->stats.hits++;
-    } else {
-        map->stats.misses++;
-        ret = extent_new(object, &key, &e);
-        if (ret) {
-            return ret;
-        }
+        extent_pin(e);
+        *extent = e;
+        return 0;
     }
-    ret = extent_pin(e);
-    if (ret) {
-        /* Only a copy fails here, and it holds nothing of worth */
-        extent_drop(e);
-        return ret;
+    ret = pin_slowly(object, &key, &e);
+    if (ret == 0) {
+        *extent = e;
     }
-    *extent = e;
-    return 0;
+    return ret;
 }
 
 /* The end of an extent whose object was revoked */
@@ -286,7 +349,7 @@ void xen_grant_map_unpin(XenGrantExtent *extent)
     }
     extent->pool->pinned -= extent->key.count;
     if (extent->object) {
-        g_queue_push_tail_link(&extent->pool->lru, &extent->lru_link);
+        lru_push(extent);
     } else {
         extent_free_detached(extent);
     }
@@ -436,8 +499,8 @@ XenGrantMap *xen_grant_map_new(const XenPgdirGrantOps *ops, void *opaque,
         map->chunk = MIN(map->chunk, config->max_map_count);
     }
     map->extents = g_hash_table_new(xen_grant_map_hash, xen_grant_map_equal);
-    g_queue_init(&map->direct.lru);
-    g_queue_init(&map->copies.lru);
+    pool_init(&map->direct);
+    pool_init(&map->copies);
     return map;
 }
 
@@ -462,12 +525,8 @@ void xen_grant_map_unref(XenGrantMap *map)
 
 void xen_grant_map_trim(XenGrantMap *map)
 {
-    while (map->direct.lru.head) {
-        extent_drop(map->direct.lru.head->data);
-    }
-    while (map->copies.lru.head) {
-        extent_drop(map->copies.lru.head->data);
-    }
+    pool_trim(&map->direct);
+    pool_trim(&map->copies);
 }
 
 void xen_grant_map_stats(const XenGrantMap *map, XenPgdirStats *stats)

@@ -22,14 +22,26 @@ typedef struct XenPgdirMapper XenGrantMap;
 typedef struct XenPgdirView XenGrantExtent;
 
 /**
+ * struct XenGrantLink - link of a ring, or its head
+ *
+ * Each hit of an idle extent takes it off its list and puts it back, which
+ * through GQueue's functions would cost more than the lookup.
+ */
+typedef struct XenGrantLink XenGrantLink;
+struct XenGrantLink {
+    XenGrantLink *prev;
+    XenGrantLink *next;
+};
+
+/**
  * struct XenGrantPool - extents that share a budget
  *
- * @lru: unpinned ones, least recently used first
+ * @lru: head of the unpinned ones, least recently used first
  * @pages: pages of all of them
  * @pinned: pages of the pinned ones
  */
 typedef struct XenGrantPool {
-    GQueue lru;
+    XenGrantLink lru;
     uint64_t pages;
     uint64_t pinned;
 } XenGrantPool;
@@ -91,7 +103,7 @@ struct XenPgdirView {
     XenGrantMap *map;
     XenGrantObject *object;
     XenGrantPool *pool;
-    GList lru_link;
+    XenGrantLink lru_link;
     GList object_link;
 };
 
