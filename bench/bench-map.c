@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Benchmark of the map cache: hits, creation of buffers, cost per page
+ *
+ *   bench-map [--json FILE]
+ *
+ * The grants are fake: each map is a real mmap() of a memfd, but there is no
+ * hypercall.  Real grants make every mapped page dearer, so what the helper
+ * saves by mapping none is understated here.
+ *
+ * Copyright (c) 2026 The Xen PV display and sound for QEMU authors
+ */
+
+#include "qemu/osdep.h"
+#include <time.h>
+#include "../hw/xen/pgdir/grant-map.h"
+#include "../tests/unit/fake-grants.h"
+
+#define PAGE        ((uint64_t)XEN_PGDIR_PAGE_SIZE)
+#define MIB         (1024 * 1024 / PAGE)
+
+/* The largest buffer, its directory, and a little more */
+#define MAX_PAGES   ((uint32_t)(256 * MIB))
+#define DOMAIN      (MAX_PAGES + 256)
+
+#define MAX_SAMPLES 401
+
+typedef struct Samples {
+    uint32_t count;
+    double ns[MAX_SAMPLES];
+} Samples;
+
+typedef struct Bench {
+    FakeGrants *f;
+    XenPgdirMapper *mapper;
+    XenPgdirMapper *free_mapper;    /* its grants cost nothing */
+    GString *json;
+} Bench;
+
+static double now_ns(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return ts.tv_sec * 1e9 + ts.tv_nsec;
+}
+
+static void add_sample(Samples *s, double ns)
+{
+    if (s->count < MAX_SAMPLES) {
+        s->ns[s->count++] = ns;
+    }
+}
+
+static int compare(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+static double median(Samples *s)
+{
+    qsort(s->ns, s->count, sizeof(s->ns[0]), compare);
+    return s->ns[s->count / 2];
+}
+
+static void must(int32_t ret)
+{
+    if (ret) {
+        g_printerr("bench-map: %s\n", g_strerror(-ret));
+        exit(1);
+    }
+}
+
+static XenPgdirBuffer *new_buffer(XenPgdirMapper *mapper, uint32_t dir,
+                                  uint32_t pages)
+{
+    XenPgdirBuffer *buffer;
+
+    must(xen_pgdir_buffer_new(mapper, dir, pages * PAGE, 0, &buffer));
+    return buffer;
+}
+
+/*
+ * Grants that are mapped already, to see what the helper itself takes.  The
+ * pages follow each other in the domain as the references do.
+ */
+static int32_t free_map(void *opaque, const uint32_t *refs, uint32_t count,
+                        uint32_t writable, void **addr)
+{
+    *addr = fake_grants_page(opaque, refs[0]);
+    return 0;
+}
+
+static void free_unmap(void *opaque, void *addr, const uint32_t *refs,
+                       uint32_t count)
+{
+}
+
+static const XenPgdirGrantOps free_ops = {
+    .map = free_map,
+    .unmap = free_unmap,
+};
+
+/*
+ * Hits, against a bare lookup with the same keys and the same functions
+ */
+
+#define BATCH 4096
+
+typedef struct Hits {
+    XenPgdirBuffer *buffer;
+    uint32_t count;
+    GHashTable *table;
+    XenGrantKey *keys;
+    XenPgdirView **views;
+    uint32_t order[BATCH];
+} Hits;
+
+static double time_lookup(Hits *h)
+{
+    double start = now_ns();
+    uintptr_t sum = 0;
+    uint32_t i;
+
+    for (i = 0; i < BATCH; i++) {
+        sum += (uintptr_t)g_hash_table_lookup(h->table,
+                                              &h->keys[h->order[i]]);
+    }
+    start = now_ns() - start;
+    return sum ? start / BATCH : 0;
+}
+
+/* A view of a window, without and with the end of its use */
+static double time_view(Hits *h, bool unref)
+{
+    double start = now_ns();
+    XenPgdirView *view;
+    void *data;
+    uint32_t i;
+
+    for (i = 0; i < BATCH; i++) {
+        must(xen_pgdir_buffer_view(h->buffer, h->order[i] * PAGE, PAGE,
+                                   &view, &data));
+        if (unref) {
+            xen_pgdir_view_unref(view);
+        }
+    }
+    return (now_ns() - start) / BATCH;
+}
+
+/* Make @count views, of one page each, and remember them in a table */
+static void hits_init(Hits *h, Bench *b, uint32_t dir, uint32_t count)
+{
+    uint32_t i;
+    void *data;
+
+    h->buffer = new_buffer(b->mapper, dir, count);
+    h->count = count;
+    h->keys = g_new0(XenGrantKey, count);
+    h->views = g_new0(XenPgdirView *, count);
+    h->table = g_hash_table_new(xen_grant_map_hash, xen_grant_map_equal);
+    for (i = 0; i < count; i++) {
+        must(xen_pgdir_buffer_view(h->buffer, i * PAGE, PAGE, &h->views[i],
+                                   &data));
+        h->keys[i] = h->views[i]->key;
+        g_hash_table_add(h->table, &h->keys[i]);
+    }
+    for (i = 0; i < BATCH; i++) {
+        h->order[i] = g_random_int_range(0, count);
+    }
+}
+
+static void hits_unpin(Hits *h)
+{
+    uint32_t i;
+
+    for (i = 0; i < h->count; i++) {
+        xen_pgdir_view_unref(h->views[i]);
+    }
+}
+
+static void hits_clear(Hits *h)
+{
+    g_hash_table_destroy(h->table);
+    g_free(h->keys);
+    g_free(h->views);
+    xen_pgdir_buffer_unref(h->buffer);
+}
+
+static void bench_hits(Bench *b, uint32_t dir, uint32_t count)
+{
+    Samples lookup = { 0 }, pinned = { 0 }, idle = { 0 };
+    Hits h;
+    uint64_t calls;
+    uint32_t i, j;
+    double l, p, u;
+
+    hits_init(&h, b, dir, count);
+    calls = b->f->map_calls;
+    for (i = 0; i < 201; i++) {
+        add_sample(&lookup, time_lookup(&h));
+        add_sample(&pinned, time_view(&h, false));
+        for (j = 0; j < BATCH; j++) {
+            xen_pgdir_view_unref(h.views[h.order[j]]);
+        }
+    }
+    /* With nobody else looking, each view takes it off the LRU and back */
+    hits_unpin(&h);
+    for (i = 0; i < 201; i++) {
+        add_sample(&idle, time_view(&h, true));
+    }
+    calls = b->f->map_calls - calls;
+    hits_clear(&h);
+
+    l = median(&lookup);
+    p = median(&pinned);
+    u = median(&idle);
+    printf("%6u extents: lookup %5.1f ns, hit %5.1f ns (%.2f x), "
+           "hit and release of an idle one %5.1f ns (%.2f x)\n",
+           count, l, p, p / l, u, u / l);
+    g_string_append_printf(b->json,
+        "    {\"extents\": %u, \"lookup_ns\": %.2f, \"hit_ns\": %.2f,"
+        " \"hit_ratio\": %.3f, \"idle_hit_release_ns\": %.2f,"
+        " \"idle_hit_release_ratio\": %.3f, \"map_calls\": %" PRIu64 "}",
+        count, l, p, p / l, u, u / l, calls);
+}
+
+/*
+ * Creation of a buffer, against mapping all of it at once
+ */
+
+static double time_create(Bench *b, XenPgdirMapper *mapper, uint32_t dir,
+                          uint32_t pages, uint64_t *mapped)
+{
+    XenPgdirBuffer *buffer;
+    uint64_t before = b->f->mapped_pages;
+    double ns = now_ns();
+
+    buffer = new_buffer(mapper, dir, pages);
+    ns = now_ns() - ns;
+    *mapped = b->f->mapped_pages - before -
+              DIV_ROUND_UP(pages, XEN_PGDIR_REFS_PER_PAGE);
+    xen_pgdir_buffer_unref(buffer);
+    return ns;
+}
+
+/* What it takes besides, past the cache, if the pages are mapped as well */
+static double time_map_all(Bench *b, const uint32_t *refs, uint32_t pages)
+{
+    void *addr;
+    double ns = now_ns();
+
+    must(fake_grants_ops.map(b->f, refs, pages, 0, &addr));
+    ns = now_ns() - ns;
+    fake_grants_ops.unmap(b->f, addr, refs, pages);
+    return ns;
+}
+
+static void bench_create(Bench *b, uint32_t dir, const uint32_t *refs,
+                         uint32_t width, uint32_t height)
+{
+    uint32_t pages = DIV_ROUND_UP(width * height * 4, PAGE);
+    Samples lazy = { 0 }, eager = { 0 }, populated = { 0 };
+    double create, l, e, o;
+    uint64_t mapped;
+    uint32_t i;
+
+    for (i = 0; i < 101; i++) {
+        create = time_create(b, b->mapper, dir, pages, &mapped);
+        add_sample(&lazy, create);
+        add_sample(&eager, create + time_map_all(b, refs, pages));
+        b->f->one_mmap = true;
+        add_sample(&populated, create + time_map_all(b, refs, pages));
+        b->f->one_mmap = false;
+    }
+    l = median(&lazy) / 1000;
+    e = median(&eager) / 1000;
+    o = median(&populated) / 1000;
+    printf("%ux%u: create %7.1f us, data pages mapped %" PRIu64 "\n"
+           "    eager, mmap per page        %9.1f us (create is 1/%.1f)\n"
+           "    eager, one populated mmap   %9.1f us (create is 1/%.1f)\n",
+           width, height, l, mapped, e, e / l, o, o / l);
+    g_string_append_printf(b->json,
+        "    {\"width\": %u, \"height\": %u, \"pages\": %u,"
+        " \"create_us\": %.2f, \"data_pages_mapped\": %" PRIu64 ","
+        " \"eager_us\": %.2f, \"ratio\": %.4f,"
+        " \"eager_one_mmap_us\": %.2f, \"ratio_one_mmap\": %.4f}",
+        width, height, pages, l, mapped, e, l / e, o, l / o);
+}
+
+/*
+ * Cost per page: flat, if nothing is worse than linear
+ */
+
+static double time_first_view(XenPgdirMapper *mapper, uint32_t dir,
+                              uint32_t pages)
+{
+    XenPgdirBuffer *buffer = new_buffer(mapper, dir, pages);
+    XenPgdirView *view;
+    void *data;
+    double ns = now_ns();
+
+    must(xen_pgdir_buffer_view(buffer, 0, pages * PAGE, &view, &data));
+    ns = now_ns() - ns;
+    xen_pgdir_view_unref(view);
+    xen_pgdir_buffer_unref(buffer);
+    return ns;
+}
+
+static void bench_scale(Bench *b, uint32_t dir, const uint32_t *refs,
+                        uint32_t mib)
+{
+    Samples walk = { 0 }, own_walk = { 0 };
+    Samples view = { 0 }, own_view = { 0 }, bare = { 0 };
+    uint32_t pages = mib * MIB;
+    uint32_t runs = CLAMP(1024 / mib, 11, 201);
+    uint64_t mapped;
+    double w, ow, v, ov, m;
+    uint32_t i;
+
+    for (i = 0; i < runs; i++) {
+        add_sample(&walk, time_create(b, b->mapper, dir, pages, &mapped));
+        add_sample(&own_walk, time_create(b, b->free_mapper, dir, pages,
+                                          &mapped));
+        b->f->one_mmap = true;
+        add_sample(&bare, time_map_all(b, refs, pages));
+        add_sample(&view, time_first_view(b->mapper, dir, pages));
+        b->f->one_mmap = false;
+        add_sample(&own_view, time_first_view(b->free_mapper, dir, pages));
+    }
+    w = median(&walk) / pages;
+    ow = median(&own_walk) / pages;
+    v = median(&view) / pages;
+    m = median(&bare) / pages;
+    ov = median(&own_view);
+    printf("%4u MiB: walk %5.2f ns/page (%.2f without mmap), first view "
+           "%6.1f ns/page (bare map %6.1f; %.0f ns in all without mmap)\n",
+           mib, w, ow, v, m, ov);
+    g_string_append_printf(b->json,
+        "    {\"mib\": %u, \"pages\": %u, \"walk_ns_per_page\": %.3f,"
+        " \"walk_own_ns_per_page\": %.3f, \"view_ns_per_page\": %.2f,"
+        " \"bare_map_ns_per_page\": %.2f, \"view_own_ns\": %.1f}",
+        mib, pages, w, ow, v, m, ov);
+}
+
+static void bench_all(Bench *b, uint32_t dir, const uint32_t *refs)
+{
+    static const uint32_t extents[] = { 1, 3, 64, 1024 };
+    static const uint32_t sizes[][2] = { { 1920, 1080 }, { 3840, 2160 } };
+    uint32_t i;
+
+    printf("Fake grants: an mmap() each, no hypercall. Medians.\n\n");
+    g_string_append(b->json, "{\n  \"benchmark\": \"bench-map\",\n"
+                    "  \"grants\": \"fake, mmap without hypercall\",\n"
+                    "  \"hits\": [\n");
+    for (i = 0; i < ARRAY_SIZE(extents); i++) {
+        g_string_append(b->json, i ? ",\n" : "");
+        bench_hits(b, dir, extents[i]);
+    }
+    g_string_append(b->json, "\n  ],\n  \"create\": [\n");
+    printf("\n");
+    for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+        g_string_append(b->json, i ? ",\n" : "");
+        bench_create(b, dir, refs, sizes[i][0], sizes[i][1]);
+    }
+    g_string_append(b->json, "\n  ],\n  \"per_page\": [\n");
+    printf("\n");
+    for (i = 1; i <= 256; i *= 4) {
+        g_string_append(b->json, i > 1 ? ",\n" : "");
+        bench_scale(b, dir, refs, i);
+    }
+    g_string_append(b->json, "\n  ]\n}\n");
+}
+
+int main(int argc, char **argv)
+{
+    XenPgdirConfig config = { MAX_PAGES, MAX_PAGES, 0 };
+    g_autofree uint32_t *refs = g_new(uint32_t, MAX_PAGES);
+    g_autoptr(GError) error = NULL;
+    const char *file = NULL;
+    uint32_t dir;
+    Bench b;
+
+    if (argc == 3 && g_str_equal(argv[1], "--json")) {
+        file = argv[2];
+    } else if (argc != 1) {
+        g_printerr("usage: bench-map [--json FILE]\n");
+        return 2;
+    }
+
+    b.f = fake_grants_new(DOMAIN);
+    b.json = g_string_new(NULL);
+    must(xen_pgdir_mapper_new(&fake_grants_ops, b.f, &config, &b.mapper));
+    must(xen_pgdir_mapper_new(&free_ops, b.f, &config, &b.free_mapper));
+    dir = fake_grants_make_directory(b.f, MAX_PAGES, refs);
+    /* Memory of a guest that has drawn there */
+    memset(b.f->memory, 1, (uint64_t)MAX_PAGES * PAGE);
+
+    bench_all(&b, dir, refs);
+
+    xen_pgdir_mapper_unref(b.free_mapper);
+    xen_pgdir_mapper_unref(b.mapper);
+    fake_grants_free(b.f);
+    if (file && !g_file_set_contents(file, b.json->str, -1, &error)) {
+        g_printerr("bench-map: %s\n", error->message);
+        return 1;
+    }
+    g_string_free(b.json, TRUE);
+    return 0;
+}
