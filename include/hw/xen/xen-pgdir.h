@@ -78,12 +78,14 @@ typedef struct XenPgdirGrantOps {
  * struct XenPgdirConfig - limits of a mapper
  *
  * @max_pages: the budget: how many data pages may be mapped at once.
- *     Mappings that nobody pins are kept until the budget wants them.
+ *     Mappings that nobody pins are kept until the budget wants them.  Host
+ *     copies, those that revoked views hold among them, have a budget of the
+ *     same figure of their own.
  * @max_buffer_pages: the largest buffer, in data pages; larger ones are
  *     refused before their directory is read.
  * @max_map_count: how many references one call of @map may take.  0 means
- *     any number.  With 1, grants can only be mapped page by page: views are
- *     then host copies (see xen_pgdir_view_is_copy()).
+ *     any number.  With 1, grants can only be mapped page by page.  Views of
+ *     more pages are host copies (see xen_pgdir_view_is_copy()).
  */
 typedef struct XenPgdirConfig {
     uint32_t max_pages;
@@ -301,9 +303,10 @@ void xen_pgdir_view_unref(XenPgdirView *view);
  * xen_pgdir_view_is_copy: whether the view is a private copy
  * @view: the view
  *
- * Where grants are mapped page by page, a view is a host copy, gathered when
- * it is made; writes to it do not reach the guest (xen_pgdir_buffer_write()
- * does).  A view whose buffer was revoked is a copy, too.
+ * A window of more pages than one map call takes is a host copy, gathered
+ * when nobody held a view of it before; writes to it do not reach the guest
+ * (those of xen_pgdir_buffer_write() do).  A view whose buffer was revoked is
+ * a copy, too.
  *
  * Returns: 1 for a copy, 0 for the guest's own memory.
  */
