@@ -1048,7 +1048,10 @@ static void test_two_connectors(Test *t, gconstpointer data)
 static void test_inv2_destroy_while_shown(Test *t, gconstpointer data)
 {
     uint32_t refs[4], dir, i;
+    XenPgdirBuffer *held;
+    XenPgdirView *view;
     uint8_t *pixels;
+    void *address;
 
     dir = fake_grants_make_directory(t->grants, 4, refs);
     for (i = 0; i < 4; i++) {
@@ -1065,7 +1068,11 @@ static void test_inv2_destroy_while_shown(Test *t, gconstpointer data)
     good(t, 0, req_flip(2));
 
     t->hold_views = true;
+    held = xen_pgdir_buffer_ref(t->screen[0].scanout.buffer);
     good(t, 0, req_destroy(1));
+    g_assert_cmpint(xen_pgdir_buffer_view(held, 0, 1, &view, &address), ==,
+                    -ESTALE);
+    xen_pgdir_buffer_unref(held);
     g_assert_cmpuint(t->screen[0].keeps, ==, 1);
     g_assert_cmpuint(t->screen[1].keeps, ==, 0);
     g_assert_cmpuint(t->screen[2].keeps, ==, 1);
