@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A frontend's shared buffer and its page directory (xen/io/displif.h,
+ * struct xendispl_page_directory), allocated by the frontend.
+ *
+ * Copyright (c) 2026 The Xen PV display and sound for QEMU authors
+ */
+
+#ifndef TESTS_FRONTEND_XEN_FRONT_PGDIR_H
+#define TESTS_FRONTEND_XEN_FRONT_PGDIR_H
+
+#include "xen-guest.h"
+
+#define XEN_FRONT_REFS_PER_DIR  1023u
+
+/* A directory page as it lies in memory */
+typedef struct XenFrontDirPage {
+    uint32_t next;
+    uint32_t refs[XEN_FRONT_REFS_PER_DIR];
+} XenFrontDirPage;
+
+/**
+ * struct XenFrontPgdir - a buffer: its pages, their grants, its directory
+ *
+ * @data: the pages side by side
+ */
+typedef struct XenFrontPgdir {
+    XenGuest *guest;
+    uint64_t size;
+    uint32_t nr_pages;
+    uint32_t nr_dirs;
+    uint32_t *pages;
+    uint32_t *refs;
+    uint32_t *dir_pages;
+    uint32_t *dir_refs;
+    uint8_t *data;
+} XenFrontPgdir;
+
+/**
+ * xen_front_pgdir_new: allocate and grant a buffer and its directory
+ * @guest: the guest
+ * @size: bytes
+ *
+ * Returns: the buffer, or NULL when pages or references have run out.
+ */
+XenFrontPgdir *xen_front_pgdir_new(XenGuest *guest, uint64_t size);
+
+/* What the directory says when nobody has tampered with it */
+void xen_front_pgdir_fill(XenFrontPgdir *pgdir);
+
+/* The reference of the first directory page */
+uint32_t xen_front_pgdir_ref(const XenFrontPgdir *pgdir);
+
+XenFrontDirPage *xen_front_pgdir_page(XenFrontPgdir *pgdir, uint32_t index);
+
+/* Data pages that the backend uses */
+uint32_t xen_front_pgdir_in_use(XenFrontPgdir *pgdir);
+
+/**
+ * xen_front_pgdir_free: end all access and free everything
+ * @pgdir: the buffer, or NULL
+ *
+ * Returns: how many pages the backend still used.  These stay granted, and
+ * never become free again.
+ */
+uint32_t xen_front_pgdir_free(XenFrontPgdir *pgdir);
+
+#endif /* TESTS_FRONTEND_XEN_FRONT_PGDIR_H */
