@@ -28,6 +28,7 @@
 #include "qemu/cutils.h"
 #include "qemu/error-report.h"
 #include "qemu/module.h"
+#include "system/system.h"
 #include "trace.h"
 #include "xen-pv-compat.h"
 
@@ -440,9 +441,42 @@ static char *xen_pv_get_frontend_path(XenDevice *xendev, Error **errp)
     return g_steal_pointer(&path);
 }
 
+/*
+ * The bus removes a card's own node only.  Remove the folder of the guest's
+ * cards with the last of them, as the toolstack does with those it made.
+ */
+static void xen_pv_prune(XenPvBackend *backend)
+{
+    XenBus *bus = xen_pv_bus(backend);
+    g_autofree char *dir =
+        g_strdup_printf("/local/domain/%u/backend/%s/%u", bus->backend_id,
+                        XEN_DEVICE_GET_CLASS(backend)->backend,
+                        backend->xendev.frontend_id);
+    xs_transaction_t tid = qemu_xen_xs_transaction_start(bus->xsh);
+    unsigned int count = 0;
+    char **names;
+
+    if (tid == XBT_NULL) {
+        return;
+    }
+    names = qemu_xen_xs_directory(bus->xsh, tid, dir, &count);
+    if (names && !count) {
+        qemu_xen_xs_destroy(bus->xsh, tid, dir);
+    }
+    free(names);
+    /* If somebody adds a card meanwhile this fails, as it should */
+    qemu_xen_xs_transaction_end(bus->xsh, tid, false);
+}
+
+static void xen_pv_exit(Notifier *notifier, void *data)
+{
+    xen_pv_prune(container_of(notifier, XenPvBackend, exit));
+}
+
 /* The user's options come first, before anything in xenstore changes */
 static void xen_pv_device_realize(DeviceState *dev, Error **errp)
 {
+    ERRP_GUARD();
     XenPvBackend *backend = XEN_PV_BACKEND(dev);
     XenPvBackendClass *class = XEN_PV_BACKEND_GET_CLASS(backend);
 
@@ -451,9 +485,27 @@ static void xen_pv_device_realize(DeviceState *dev, Error **errp)
                    "-1 for the first free one", backend->idx);
         return;
     }
-    if (class->check_options(backend, errp)) {
-        class->parent_realize(dev, errp);
+    if (!class->check_options(backend, errp)) {
+        return;
     }
+
+    /* Notifiers run last in, first out: this one after the bus's own */
+    backend->exit.notify = xen_pv_exit;
+    qemu_add_exit_notifier(&backend->exit);
+    class->parent_realize(dev, errp);
+    if (*errp) {
+        qemu_remove_exit_notifier(&backend->exit);
+        xen_pv_prune(backend);
+    }
+}
+
+static void xen_pv_device_unrealize(DeviceState *dev)
+{
+    XenPvBackend *backend = XEN_PV_BACKEND(dev);
+
+    XEN_PV_BACKEND_GET_CLASS(backend)->parent_unrealize(dev);
+    qemu_remove_exit_notifier(&backend->exit);
+    xen_pv_prune(backend);
 }
 
 static void xen_pv_realize(XenDevice *xendev, Error **errp)
@@ -541,6 +593,9 @@ static void xen_pv_class_init(ObjectClass *class, XEN_PV_CLASS_DATA *data)
     device_class_set_parent_realize(DEVICE_CLASS(class),
         xen_pv_device_realize,
         &XEN_PV_BACKEND_CLASS(class)->parent_realize);
+    device_class_set_parent_unrealize(DEVICE_CLASS(class),
+        xen_pv_device_unrealize,
+        &XEN_PV_BACKEND_CLASS(class)->parent_unrealize);
     xendev_class->get_name = xen_pv_get_name;
     xendev_class->get_frontend_path = xen_pv_get_frontend_path;
     xendev_class->realize = xen_pv_realize;

@@ -12,6 +12,7 @@
 #include "hw/xen/xen-backend.h"
 #include "hw/xen/xen-bus.h"
 #include "hw/xen/xen-pgdir.h"
+#include "qemu/notify.h"
 #include "qemu/timer.h"
 
 #define TYPE_XEN_PV_BACKEND "xen-pv-backend"
@@ -41,6 +42,7 @@ typedef struct XenPvLog {
  * @retry: next try to connect to a frontend that is ready
  * @attempts: tries that failed since the frontend got ready
  * @log: quota of log lines
+ * @exit: runs after the bus took the card's nodes away when QEMU exits
  */
 struct XenPvBackend {
     XenDevice xendev; /* must be first */
@@ -52,12 +54,14 @@ struct XenPvBackend {
     QEMUTimer *retry;
     unsigned int attempts;
     XenPvLog log;
+    Notifier exit;
 };
 
 /**
  * struct XenPvBackendClass - what a kind of card adds
  *
  * @parent_realize: how the bus realizes a device
+ * @parent_unrealize: how it undoes that
  * @check_options: called first: are the user's options good?  Not asked about
  *     what only the toolstack's nodes can tell.
  * @configure: called once, before the guest can see the card: either writes
@@ -76,6 +80,7 @@ struct XenPvBackendClass {
     XenDeviceClass parent_class;
 
     DeviceRealize parent_realize;
+    DeviceUnrealize parent_unrealize;
 
     bool (*check_options)(XenPvBackend *backend, Error **errp);
     bool (*configure)(XenPvBackend *backend, const char *frontend,
