@@ -22,6 +22,7 @@
 #include "ui/console.h"
 #include "xen-pv-compat.h"
 #include "xen-pvdisplay-format.h"
+#include "xen-pvdisplay-surface.h"
 
 #define TYPE_XEN_PVDISPLAY "xen-pvdisplay"
 OBJECT_DECLARE_SIMPLE_TYPE(XenPvDisplay, XEN_PVDISPLAY)
@@ -40,17 +41,16 @@ OBJECT_DECLARE_SIMPLE_TYPE(XenPvDisplay, XEN_PVDISPLAY)
 /*
  * @tick: the connector's refresh clock, while a flip awaits its event
  * @more: answers what one event left unanswered
- * @view: the window of the guest's memory that @con shows, or NULL
+ * @surface: what its console shows
  */
 typedef struct XenPvConnector {
     XenPvDisplay *display;
     uint32_t index;
-    QemuConsole *con;
     XenPvChannel request;
     XenPvChannel event;
     QEMUTimer *tick;
     QEMUBH *more;
-    XenPgdirView *view;
+    XenPvSurface surface;
 } XenPvConnector;
 
 struct XenPvDisplay {
@@ -73,102 +73,20 @@ static const char *xen_pvdisplay_id(XenPvDisplay *d)
     return dev->id ? dev->id : d->backend.xendev.name;
 }
 
-/* ------------------------------------------------------------ surfaces */
+/* ------------------------------------------------------------- consoles */
 
-static void xen_pvdisplay_set_view(XenPvConnector *c, XenPgdirView *view)
-{
-    xen_pgdir_view_unref(c->view);
-    c->view = view;
-}
-
-static void xen_pvdisplay_set_image(XenPvConnector *c, pixman_image_t *image)
-{
-    dpy_gfx_replace_surface(c->con, qemu_create_displaysurface_pixman(image));
-    dpy_gfx_update_full(c->con);
-    pixman_image_unref(image);
-}
-
-static void xen_pvdisplay_blank(XenPvConnector *c)
-{
-    dpy_gfx_replace_surface(c->con, NULL);
-    xen_pvdisplay_set_view(c, NULL);
-}
-
-/*
- * The mapping lives as long as the image: viewers and screendump hold
- * references of their own to it, past the next flip.
- */
-static void xen_pvdisplay_image_gone(pixman_image_t *image, void *data)
-{
-    xen_pgdir_view_unref(data);
-}
-
-static pixman_image_t *xen_pvdisplay_borrow(const XenDisplifScanout *scanout,
-                                            XenPgdirView *view, void *data)
-{
-    pixman_image_t *image;
-
-    /* pixman wants rows that begin at words */
-    if (scanout->stride % 4 || (uintptr_t)data % 4) {
-        return NULL;
-    }
-    image = pixman_image_create_bits(xen_pvdisplay_format(scanout->format),
-                                     scanout->width, scanout->height, data,
-                                     scanout->stride);
-    if (image) {
-        pixman_image_set_destroy_function(image, xen_pvdisplay_image_gone,
-                                          xen_pgdir_view_ref(view));
-    }
-
-    return image;
-}
-
-/* Show the rows of @scanout, mapped by the first flip to them */
-static int xen_pvdisplay_scan_out(XenPvConnector *c,
-                                  const XenDisplifScanout *scanout)
-{
-    uint64_t length = (uint64_t)scanout->stride * (scanout->height - 1) +
-                      (uint64_t)scanout->width * scanout->cpp;
-    pixman_image_t *image;
-    XenPgdirView *view;
-    void *data;
-    int ret;
-
-    ret = xen_pgdir_buffer_view(scanout->buffer, scanout->offset, length,
-                                &view, &data);
-    if (ret < 0) {
-        return ret;
-    }
-    image = xen_pvdisplay_borrow(scanout, view, data);
-    if (!image) {
-        xen_pgdir_view_unref(view);
-        return -EINVAL;
-    }
-    xen_pvdisplay_set_image(c, image);
-    xen_pvdisplay_set_view(c, view);
-
-    return 0;
-}
-
-/*
- * Frontends draw into the shown buffer without a word, too.  Viewers compare
- * with what they sent last, so all is cheaper to offer than to guess.
- */
 static void xen_pvdisplay_gfx_update(void *opaque)
 {
     XenPvConnector *c = opaque;
 
-    if (c->view) {
-        xen_pgdir_view_sync(c->view);
-        dpy_gfx_update_full(c->con);
-    }
+    xen_pv_surface_update(&c->surface);
 }
 
 static void xen_pvdisplay_invalidate(void *opaque)
 {
     XenPvConnector *c = opaque;
 
-    dpy_gfx_update_full(c->con);
+    dpy_gfx_update_full(c->surface.con);
 }
 
 static const GraphicHwOps xen_pvdisplay_gfx_ops = {
@@ -227,41 +145,25 @@ static int xen_pvdisplay_show(void *opaque, uint32_t index,
     }
     if (!scanout) {
         trace_xen_pvdisplay_off(id, index);
-        xen_pvdisplay_blank(c);
+        xen_pv_surface_blank(&c->surface);
         return 0;
     }
     trace_xen_pvdisplay_show(id, index, scanout->fb_cookie, scanout->width,
                              scanout->height, scanout->stride,
                              scanout->offset, flip);
 
-    return xen_pvdisplay_scan_out(c, scanout);
+    return xen_pv_surface_show(&c->surface, scanout);
 }
 
 /* The guest takes the pages of the picture back: go on with a copy of it */
 static void xen_pvdisplay_keep(void *opaque, uint32_t index)
 {
     XenPvConnector *c = xen_pvdisplay_connector(opaque, index);
-    DisplaySurface *surface;
-    pixman_image_t *copy;
 
     trace_xen_pvdisplay_keep(xen_pvdisplay_id(c->display), index);
-    if (c->display->exiting || !c->view) {
-        return;
+    if (!c->display->exiting) {
+        xen_pv_surface_keep(&c->surface);
     }
-
-    surface = qemu_console_surface(c->con);
-    copy = pixman_image_create_bits(surface_format(surface),
-                                    surface_width(surface),
-                                    surface_height(surface), NULL, 0);
-    if (!copy) {
-        xen_pvdisplay_blank(c);
-        return;
-    }
-    pixman_image_composite(PIXMAN_OP_SRC, surface->image, NULL, copy,
-                           0, 0, 0, 0, 0, 0, surface_width(surface),
-                           surface_height(surface));
-    xen_pvdisplay_set_image(c, copy);
-    xen_pvdisplay_set_view(c, NULL);
 }
 
 static void xen_pvdisplay_flipped(void *opaque, uint32_t index)
@@ -522,9 +424,9 @@ static void xen_pvdisplay_add_connector(XenPvDisplay *d, uint32_t index)
     c->index = xen_displif_add_connector(d->card, mode->width, mode->height);
     c->tick = timer_new_ns(QEMU_CLOCK_VIRTUAL, xen_pvdisplay_tick, c);
     c->more = qemu_bh_new(xen_pvdisplay_process_bh, c);
-    c->con = graphic_console_init(DEVICE(d), index, &xen_pvdisplay_gfx_ops,
-                                  c);
-    dpy_gfx_replace_surface(c->con,
+    c->surface.con = graphic_console_init(DEVICE(d), index,
+                                          &xen_pvdisplay_gfx_ops, c);
+    dpy_gfx_replace_surface(c->surface.con,
         qemu_create_placeholder_surface(mode->width, mode->height,
             "Guest has not initialized the display (yet)."));
 }
@@ -564,8 +466,8 @@ static void xen_pvdisplay_stop(XenPvBackend *backend)
     for (i = 0; d->connectors && i < d->modes->len; i++) {
         XenPvConnector *c = &d->connectors[i];
 
-        graphic_console_close(c->con);
-        xen_pvdisplay_set_view(c, NULL);
+        graphic_console_close(c->surface.con);
+        xen_pv_surface_clear(&c->surface);
         timer_free(c->tick);
         qemu_bh_delete(c->more);
     }

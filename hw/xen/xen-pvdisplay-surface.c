@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a connector of a PV display shows: a surface of a console, borrowed
+ * over the guest's pages or converted from them.
+ *
+ * Copyright (c) 2026 The Xen PV display and sound for QEMU authors
+ */
+
+#include "qemu/osdep.h"
+
+#include "xen-pvdisplay-format.h"
+#include "xen-pvdisplay-surface.h"
+
+/* pixman wants rows that begin at words */
+#define PIXMAN_ROW_ALIGN 4
+
+static void set_view(XenPvSurface *s, XenPgdirView *view)
+{
+    xen_pgdir_view_unref(s->view);
+    s->view = view;
+}
+
+static void set_shadow(XenPvSurface *s, pixman_image_t *shadow)
+{
+    if (s->shadow) {
+        pixman_image_unref(s->shadow);
+    }
+    s->shadow = shadow;
+}
+
+static void set_image(XenPvSurface *s, pixman_image_t *image)
+{
+    dpy_gfx_replace_surface(s->con, qemu_create_displaysurface_pixman(image));
+    dpy_gfx_update_full(s->con);
+}
+
+static bool is_aligned(const XenDisplifScanout *scanout, const void *data)
+{
+    return scanout->stride % PIXMAN_ROW_ALIGN == 0 &&
+           (uintptr_t)data % PIXMAN_ROW_ALIGN == 0;
+}
+
+/* ------------------------------------------------------------- borrowing */
+
+/*
+ * Viewers that come later are not asked, so it has to be a format that all of
+ * them can be relied on to know.
+ */
+static bool can_borrow(XenPvSurface *s, const XenDisplifScanout *scanout,
+                       pixman_format_code_t format, const void *data)
+{
+    return is_aligned(scanout, data) &&
+           qemu_pixman_check_format(NULL, format) &&
+           dpy_gfx_check_format(s->con, format);
+}
+
+/*
+ * The mapping lives as long as the image: viewers and screendump hold
+ * references of their own to it, past the next flip.
+ */
+static void image_gone(pixman_image_t *image, void *view)
+{
+    xen_pgdir_view_unref(view);
+}
+
+static int borrow(XenPvSurface *s, const XenDisplifScanout *scanout,
+                  pixman_format_code_t format, XenPgdirView *view, void *data)
+{
+    pixman_image_t *image;
+
+    image = pixman_image_create_bits(format, scanout->width, scanout->height,
+                                     data, scanout->stride);
+    if (!image) {
+        return -ENOMEM;
+    }
+    pixman_image_set_destroy_function(image, image_gone,
+                                      xen_pgdir_view_ref(view));
+    set_image(s, image);
+    pixman_image_unref(image);
+    set_shadow(s, NULL);
+
+    return 0;
+}
+
+/* ------------------------------------------------------------ conversion */
+
+static bool shadow_fits(XenPvSurface *s, const XenDisplifScanout *scanout)
+{
+    return s->shadow &&
+           pixman_image_get_width(s->shadow) == scanout->width &&
+           pixman_image_get_height(s->shadow) == scanout->height;
+}
+
+static int make_shadow(XenPvSurface *s, const XenDisplifScanout *scanout)
+{
+    pixman_image_t *shadow;
+
+    if (shadow_fits(s, scanout)) {
+        return 0;
+    }
+    shadow = pixman_image_create_bits(PIXMAN_x8r8g8b8, scanout->width,
+                                      scanout->height, NULL, 0);
+    if (!shadow) {
+        return -ENOMEM;
+    }
+    set_image(s, shadow);
+    set_shadow(s, shadow);
+
+    return 0;
+}
+
+static void convert_rows(XenPvSurface *s, const void *data, int y, int rows)
+{
+    pixman_format_code_t format = xen_pvdisplay_format(s->scanout.format);
+    int stride = rows > 1 ? s->scanout.stride
+                          : QEMU_ALIGN_UP(s->scanout.width * s->scanout.cpp,
+                                          PIXMAN_ROW_ALIGN);
+    pixman_image_t *source;
+
+    source = pixman_image_create_bits(format, s->scanout.width, rows,
+                                      (void *)data, stride);
+    if (source) {
+        pixman_image_composite(PIXMAN_OP_SRC, source, NULL, s->shadow,
+                               0, 0, 0, 0, 0, y, s->scanout.width, rows);
+        pixman_image_unref(source);
+    }
+}
+
+/* Rows that do not begin at words take a detour, one by one */
+static void convert_unaligned(XenPvSurface *s)
+{
+    size_t length = s->scanout.width * s->scanout.cpp;
+    g_autofree uint8_t *row = g_malloc0(QEMU_ALIGN_UP(length,
+                                                      PIXMAN_ROW_ALIGN));
+    uint32_t y;
+
+    for (y = 0; y < s->scanout.height; y++) {
+        memcpy(row, s->data + (size_t)s->scanout.stride * y, length);
+        convert_rows(s, row, y, 1);
+    }
+}
+
+static void convert(XenPvSurface *s)
+{
+    if (is_aligned(&s->scanout, s->data)) {
+        convert_rows(s, s->data, 0, s->scanout.height);
+    } else {
+        convert_unaligned(s);
+    }
+    s->conversions++;
+}
+
+/* ------------------------------------------------------------------ face */
+
+int xen_pv_surface_show(XenPvSurface *s, const XenDisplifScanout *scanout)
+{
+    pixman_format_code_t format = xen_pvdisplay_format(scanout->format);
+    uint64_t length = (uint64_t)scanout->stride * (scanout->height - 1) +
+                      (uint64_t)scanout->width * scanout->cpp;
+    XenPgdirView *view;
+    void *data;
+    int ret;
+
+    ret = xen_pgdir_buffer_view(scanout->buffer, scanout->offset, length,
+                                &view, &data);
+    if (ret < 0) {
+        return ret;
+    }
+    if (can_borrow(s, scanout, format, data)) {
+        ret = borrow(s, scanout, format, view, data);
+    } else {
+        ret = make_shadow(s, scanout);
+    }
+    if (ret < 0) {
+        xen_pgdir_view_unref(view);
+        return ret;
+    }
+    set_view(s, view);
+    s->data = data;
+    s->scanout = *scanout;
+    /* The engine's buffer may go before the picture does */
+    s->scanout.buffer = NULL;
+
+    return 0;
+}
+
+void xen_pv_surface_update(XenPvSurface *s)
+{
+    if (!s->view) {
+        return;
+    }
+    xen_pgdir_view_sync(s->view);
+    if (s->shadow) {
+        convert(s);
+    }
+    dpy_gfx_update_full(s->con);
+}
+
+void xen_pv_surface_keep(XenPvSurface *s)
+{
+    DisplaySurface *now = qemu_console_surface(s->con);
+    pixman_image_t *copy;
+
+    if (!s->view) {
+        return;
+    }
+    if (s->shadow) {
+        xen_pv_surface_update(s);
+        set_view(s, NULL);
+        return;
+    }
+
+    copy = pixman_image_create_bits(surface_format(now), surface_width(now),
+                                    surface_height(now), NULL, 0);
+    if (!copy) {
+        xen_pv_surface_blank(s);
+        return;
+    }
+    pixman_image_composite(PIXMAN_OP_SRC, now->image, NULL, copy, 0, 0, 0, 0,
+                           0, 0, surface_width(now), surface_height(now));
+    set_image(s, copy);
+    pixman_image_unref(copy);
+    set_view(s, NULL);
+}
+
+void xen_pv_surface_blank(XenPvSurface *s)
+{
+    dpy_gfx_replace_surface(s->con, NULL);
+    xen_pv_surface_clear(s);
+}
+
+void xen_pv_surface_clear(XenPvSurface *s)
+{
+    set_shadow(s, NULL);
+    set_view(s, NULL);
+}

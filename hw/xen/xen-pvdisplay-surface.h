@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a connector of a PV display shows: a surface of a console, borrowed
+ * over the guest's pages or converted from them.
+ *
+ * Copyright (c) 2026 The Xen PV display and sound for QEMU authors
+ */
+
+#ifndef HW_XEN_XEN_PVDISPLAY_SURFACE_H
+#define HW_XEN_XEN_PVDISPLAY_SURFACE_H
+
+#include "hw/xen/xen-displif.h"
+#include "ui/console.h"
+
+/**
+ * struct XenPvSurface - the picture of one console
+ *
+ * @con: the console
+ * @view: the window of the guest's memory that is shown, or NULL
+ * @data: its first visible pixel
+ * @scanout: how to read it
+ * @shadow: host memory that the picture is converted into, where the console
+ *     cannot show the guest's pixels as they are, or NULL
+ * @conversions: pictures converted so far
+ */
+typedef struct XenPvSurface {
+    QemuConsole *con;
+    XenPgdirView *view;
+    const uint8_t *data;
+    XenDisplifScanout scanout;
+    pixman_image_t *shadow;
+    uint64_t conversions;
+} XenPvSurface;
+
+/**
+ * xen_pv_surface_show: show a part of a buffer
+ * @surface: the picture
+ * @scanout: what to show; checked
+ *
+ * Maps the visible rows, unless the cache has them, and borrows them.  A
+ * picture that needs conversion is converted when somebody looks at it.
+ *
+ * Returns: 0 or a negative errno value, and then nothing has changed.
+ */
+int xen_pv_surface_show(XenPvSurface *surface,
+                        const XenDisplifScanout *scanout);
+
+/**
+ * xen_pv_surface_keep: go on without the guest's pages
+ * @surface: the picture; it stays as it is, or turns blank
+ */
+void xen_pv_surface_keep(XenPvSurface *surface);
+
+/**
+ * xen_pv_surface_blank: show that nothing is shown
+ * @surface: the picture
+ */
+void xen_pv_surface_blank(XenPvSurface *surface);
+
+/**
+ * xen_pv_surface_update: somebody looks: offer what the guest drew
+ * @surface: the picture
+ *
+ * Frontends draw into the shown buffer without a word, too.  Viewers compare
+ * with what they sent last, so all is cheaper to offer than to guess.
+ */
+void xen_pv_surface_update(XenPvSurface *surface);
+
+/**
+ * xen_pv_surface_clear: let go of pages and memory, past the console's end
+ * @surface: the picture
+ */
+void xen_pv_surface_clear(XenPvSurface *surface);
+
+#endif /* HW_XEN_XEN_PVDISPLAY_SURFACE_H */
