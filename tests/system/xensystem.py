@@ -119,7 +119,7 @@ class Machine:
         pack_qemu(prefix, os.path.join(self.share, "qemu"))
         for name in ("dom0-init", "dom0-agent"):
             shutil.copy(os.path.join(HERE, name), self.share)
-        shutil.copy(os.path.join(images, "vmlinuz"), self.share)
+        shutil.copy(os.path.join(images, "vmlinux"), self.share)
         init = os.path.join(logs, "init.cpio")
         pack_cpio(init, [("init", os.path.join(HERE, "guest-init"), 0o100755)])
         with open(os.path.join(self.share, "guest.cpio"), "wb") as out:
@@ -287,18 +287,20 @@ class Guest:
         self.qmp_path = "/run/qmp-%s" % name
         self.domid = None
         args = ["-qmp", "unix:%s,server=on,wait=off" % self.qmp_path]
+        # Or else nobody serves the vfb, and Linux waits 25 s for that.
+        args += ["-vga", "xenfb"]
         args += qemu_args
         text = "\n".join([
             'name = "%s"' % name,
             'type = "pv"',
-            'kernel = "/share/vmlinuz"',
+            'kernel = "/share/vmlinux"',
             'ramdisk = "/share/guest.cpio"',
             'extra = "console=hvc0 rdinit=/init quiet"',
             'memory = 256',
             'vcpus = 1',
             'on_crash = "destroy"',
             # what makes xl start a QEMU for a paravirtual guest
-            "vfb = ['vnc=0']",
+            "vfb = ['vnc=1']",
             'device_model_version = "qemu-xen"',
             'device_model_override = "/opt/qemu/bin/qemu"',
             "device_model_args_pv = [%s]" % ", ".join(
