@@ -1,0 +1,71 @@
+#!/usr/bin/env python3
+# Send one QMP command to a QEMU and print what it returns as JSON.
+#
+# SPDX-License-Identifier: GPL-2.0-or-later
+
+import argparse
+import json
+import socket
+import sys
+import time
+
+
+def connect(path, seconds):
+    """Connect to the socket, which QEMU may not have made yet."""
+    deadline = time.monotonic() + seconds
+    while True:
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            sock.connect(path)
+            return sock
+        except OSError:
+            sock.close()
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+
+
+class Qmp:
+    """A connection that is past its greeting."""
+
+    def __init__(self, path, seconds=10):
+        self.sock = connect(path, seconds)
+        self.sock.settimeout(60)
+        self.stream = self.sock.makefile('rw', encoding='utf-8')
+        self.stream.readline()
+        self.command('qmp_capabilities')
+
+    def command(self, name, **arguments):
+        """Run a command; returns its result, raises RuntimeError."""
+        request = {'execute': name, 'arguments': arguments}
+        self.stream.write(json.dumps(request) + '\n')
+        self.stream.flush()
+        while True:
+            line = self.stream.readline()
+            if not line:
+                raise RuntimeError('QEMU closed the connection')
+            reply = json.loads(line)
+            if 'error' in reply:
+                raise RuntimeError(reply['error']['desc'])
+            if 'return' in reply:
+                return reply['return']
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description='Send one QMP command to a QEMU; print its result.')
+    parser.add_argument('socket', help='path of the QMP socket')
+    parser.add_argument('name', help='command, such as query-status')
+    parser.add_argument('arguments', nargs='?', default='{}',
+                        help='its arguments as a JSON object')
+    args = parser.parse_args()
+    try:
+        result = Qmp(args.socket).command(args.name,
+                                          **json.loads(args.arguments))
+    except (OSError, RuntimeError, ValueError) as error:
+        sys.exit(f'qmp: {args.name}: {error}')
+    print(json.dumps(result))
+
+
+if __name__ == '__main__':
+    main()
