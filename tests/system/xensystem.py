@@ -293,8 +293,8 @@ class Guest:
         text = "\n".join([
             'name = "%s"' % name,
             'type = "pv"',
-            'kernel = "/share/vmlinux"',
-            'ramdisk = "/share/guest.cpio"',
+            'kernel = "/images/vmlinux"',
+            'ramdisk = "/images/guest.cpio"',
             'extra = "console=hvc0 rdinit=/init quiet"',
             'memory = 256',
             'vcpus = 1',
