@@ -30,6 +30,15 @@ typedef struct FakeMap {
     uint32_t refs[];
 } FakeMap;
 
+/* References of the host's pages are none that the guest ever gave */
+#define FIRST_SHARE_REF 0x40000000u
+
+typedef struct FakeShare {
+    uint8_t *addr;
+    uint32_t count;
+    uint32_t first_ref;
+} FakeShare;
+
 static uint32_t pop(GArray *stack)
 {
     uint32_t value;
@@ -63,6 +72,8 @@ FakeGrants *fake_grants_new(uint32_t pages)
         g_array_append_val(f->free_refs, ref);
     }
     f->maps = g_hash_table_new_full(NULL, NULL, NULL, g_free);
+    f->shares = g_hash_table_new_full(NULL, NULL, NULL, g_free);
+    f->next_share_ref = FIRST_SHARE_REF;
     return f;
 }
 
@@ -70,7 +81,9 @@ void fake_grants_free(FakeGrants *f)
 {
     g_assert_cmpuint(f->live_maps, ==, 0);
     g_assert_cmpuint(g_hash_table_size(f->maps), ==, 0);
+    g_assert_cmpuint(f->shared_pages, ==, 0);
     g_hash_table_destroy(f->maps);
+    g_hash_table_destroy(f->shares);
     g_array_free(f->free_pages, TRUE);
     g_array_free(f->free_refs, TRUE);
     g_free(f->grants);
@@ -180,6 +193,56 @@ void fake_grants_refuse(FakeGrants *f, uint64_t nth, int32_t err)
 {
     f->refuse_in = nth;
     f->refuse_errno = err;
+}
+
+void fake_grants_refuse_share(FakeGrants *f, uint64_t nth, int32_t err)
+{
+    f->refuse_share_in = nth;
+    f->refuse_share_errno = err;
+}
+
+void *fake_grants_shared_page(FakeGrants *f, uint32_t gref)
+{
+    GHashTableIter iter;
+    gpointer value;
+
+    g_hash_table_iter_init(&iter, f->shares);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        FakeShare *share = value;
+
+        if (gref >= share->first_ref &&
+            gref - share->first_ref < share->count) {
+            return share->addr + (gref - share->first_ref) * PAGE;
+        }
+    }
+    return NULL;
+}
+
+uint32_t fake_grants_link_directory(FakeGrants *f, uint32_t count)
+{
+    uint32_t first = fake_grants_alloc(f, true);
+    uint32_t *page = fake_grants_page(f, first);
+
+    while (count > PER_PAGE) {
+        page[0] = fake_grants_alloc(f, true);
+        page = fake_grants_page(f, page[0]);
+        count -= PER_PAGE;
+    }
+    return first;
+}
+
+bool fake_grants_end_links(FakeGrants *f, uint32_t dir_ref, uint32_t dirs)
+{
+    uint32_t *page, next;
+    bool ok = true;
+
+    while (dirs-- > 0) {
+        page = fake_grants_page(f, dir_ref);
+        next = page[0];
+        ok &= fake_grants_end(f, dir_ref);
+        dir_ref = next;
+    }
+    return ok;
 }
 
 void fake_grants_refuse_ref(FakeGrants *f, uint32_t gref, int32_t err)
@@ -318,10 +381,65 @@ static void fake_unmap(void *opaque, void *addr, const uint32_t *refs,
     g_hash_table_remove(f->maps, addr);
 }
 
+static int32_t fake_share(void *opaque, uint32_t count, uint32_t *refs,
+                          void **addr)
+{
+    FakeGrants *f = opaque;
+    FakeShare *share;
+    uint32_t i;
+
+    g_assert_cmpuint(f->destroyed, ==, 0);
+    g_assert_cmpuint(count, >, 0);
+
+    f->share_calls++;
+    if (f->refuse_share_in && --f->refuse_share_in == 0) {
+        return f->refuse_share_errno;
+    }
+
+    share = g_new0(FakeShare, 1);
+    share->count = count;
+    share->first_ref = f->next_share_ref;
+    share->addr = mmap(NULL, count * PAGE, PROT_READ | PROT_WRITE,
+                       MAP_SHARED | MAP_ANONYMOUS |
+                       (f->one_mmap ? MAP_POPULATE : 0), -1, 0);
+    g_assert(share->addr != MAP_FAILED);
+    f->next_share_ref += count;
+    for (i = 0; i < count; i++) {
+        refs[i] = share->first_ref + i;
+    }
+    g_hash_table_insert(f->shares, share->addr, share);
+    f->shared_pages += count;
+    if (f->on_share) {
+        f->on_share(f, refs, count, f->hook_opaque);
+    }
+    *addr = share->addr;
+    return 0;
+}
+
+static void fake_unshare(void *opaque, void *addr, const uint32_t *refs,
+                         uint32_t count)
+{
+    FakeGrants *f = opaque;
+    FakeShare *share = g_hash_table_lookup(f->shares, addr);
+    uint32_t i;
+
+    g_assert_cmpuint(f->destroyed, ==, 0);
+    g_assert_nonnull(share);
+    g_assert_cmpuint(share->count, ==, count);
+    for (i = 0; i < count; i++) {
+        g_assert_cmpuint(refs[i], ==, share->first_ref + i);
+    }
+    f->unshare_calls++;
+    f->shared_pages -= count;
+    g_assert_cmpint(munmap(addr, count * PAGE), ==, 0);
+    g_hash_table_remove(f->shares, addr);
+}
+
 static void fake_destroy(void *opaque)
 {
     FakeGrants *f = opaque;
 
+    g_assert_cmpuint(f->shared_pages, ==, 0);
     g_assert_cmpuint(f->live_maps, ==, 0);
     g_assert_cmpuint(f->destroyed, ==, 0);
     f->destroyed++;
@@ -331,4 +449,6 @@ const XenPgdirGrantOps fake_grants_ops = {
     .map = fake_map,
     .unmap = fake_unmap,
     .destroy = fake_destroy,
+    .share = fake_share,
+    .unshare = fake_unshare,
 };

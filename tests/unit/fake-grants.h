@@ -34,6 +34,9 @@ typedef void (*FakeGrantsHook)(FakeGrants *f, const uint32_t *refs,
  * @max_live_pages: most pages that were mapped at once
  * @mapped_pages: pages ever mapped
  * @destroyed: calls of destroy
+ * @share_calls: calls of share, refused ones included
+ * @unshare_calls: calls of unshare
+ * @shared_pages: pages of the host's that are shared now
  * @max_count: references that one call may take; more fail an assertion,
  *     as the mapper was told.  0 means any number.
  * @limit_pages: with more pages mapped than this, map answers -ENOSPC.
@@ -43,7 +46,9 @@ typedef void (*FakeGrantsHook)(FakeGrants *f, const uint32_t *refs,
  *     of page by page
  * @on_map: called with each mapping that was made, before map returns
  * @on_unmap: called before a mapping is undone
- * @hook_opaque: handed to both
+ * @on_share: called with the references that were shared, before share
+ *     returns
+ * @hook_opaque: handed to all of them
  */
 struct FakeGrants {
     uint64_t map_calls;
@@ -55,6 +60,9 @@ struct FakeGrants {
     uint64_t max_live_pages;
     uint64_t mapped_pages;
     uint64_t destroyed;
+    uint64_t share_calls;
+    uint64_t unshare_calls;
+    uint64_t shared_pages;
 
     uint32_t max_count;
     uint64_t limit_pages;
@@ -62,6 +70,7 @@ struct FakeGrants {
     bool one_mmap;
     FakeGrantsHook on_map;
     FakeGrantsHook on_unmap;
+    FakeGrantsHook on_share;
     void *hook_opaque;
 
     /* the rest is private */
@@ -75,6 +84,10 @@ struct FakeGrants {
     GHashTable *maps;
     uint64_t refuse_in;
     int32_t refuse_errno;
+    uint64_t refuse_share_in;
+    int32_t refuse_share_errno;
+    GHashTable *shares;
+    uint32_t next_share_ref;
 };
 
 /** fake_grants_ops: operations of a mapper; its opaque is the FakeGrants */
@@ -127,6 +140,33 @@ bool fake_grants_end_directory(FakeGrants *f, uint32_t dir_ref,
 
 /** fake_grants_refuse: refuse the @nth call of map from now (1: the next) */
 void fake_grants_refuse(FakeGrants *f, uint64_t nth, int32_t err);
+
+/** fake_grants_refuse_share: the same for calls of share */
+void fake_grants_refuse_share(FakeGrants *f, uint64_t nth, int32_t err);
+
+/**
+ * fake_grants_shared_page: the guest's view of a page that the host shares
+ *
+ * Returns: NULL for what is no reference of such a page.
+ */
+void *fake_grants_shared_page(FakeGrants *f, uint32_t gref);
+
+/**
+ * fake_grants_link_directory: make an empty directory, as a frontend does
+ *     that leaves the allocation to the backend
+ * @f: the domain
+ * @count: data pages that the backend is to fill in
+ *
+ * Returns: the reference of its first page.
+ */
+uint32_t fake_grants_link_directory(FakeGrants *f, uint32_t count);
+
+/**
+ * fake_grants_end_links: end the @dirs pages of such a directory
+ *
+ * Returns: false if one of them is still mapped.
+ */
+bool fake_grants_end_links(FakeGrants *f, uint32_t dir_ref, uint32_t dirs);
 
 /** fake_grants_refuse_ref: refuse to map a reference; 0 allows it again */
 void fake_grants_refuse_ref(FakeGrants *f, uint32_t gref, int32_t err);

@@ -98,9 +98,15 @@ static void *host_pages(void *addr, size_t size)
     return mem;
 }
 
+/* Whatever outlives its object is a copy, too */
 bool xen_grant_map_is_copy(const XenGrantExtent *extent)
 {
-    return extent->pool == &extent->map->copies;
+    return !extent->object || extent->pool == &extent->map->copies;
+}
+
+static bool is_window(const XenGrantExtent *extent)
+{
+    return extent->pool == &extent->map->windows;
 }
 
 /* Take an extent off its object and out of the cache */
@@ -117,12 +123,14 @@ static void extent_drop(XenGrantExtent *extent)
 {
     XenGrantObject *object = extent->object;
 
+    bool copy = xen_grant_map_is_copy(extent);
+
     lru_unlink(extent);
     extent->pool->pages -= extent->key.count;
     extent_unlink(extent);
-    if (xen_grant_map_is_copy(extent)) {
+    if (copy) {
         munmap(extent->addr, bytes_of(extent));
-    } else {
+    } else if (!is_window(extent)) {
         xen_grant_map_unmap_pages(extent->map, extent->addr,
                                   object->refs + extent->key.first,
                                   extent->key.count);
@@ -163,7 +171,8 @@ static int32_t pool_make_room(XenGrantMap *map, XenGrantPool *pool,
     uint64_t wanted = pool->pages + count;
 
     /* Ask first: a window that cannot fit must not cost the others */
-    if (pool->pinned + count > map->config.max_pages) {
+    if (pool != &map->windows &&
+        pool->pinned + count > map->config.max_pages) {
         return -ENOSPC;
     }
     if (wanted > map->config.max_pages) {
@@ -215,25 +224,36 @@ static int32_t copy_pages(XenGrantMap *map, uint32_t count, void **addr)
     return *addr ? 0 : -ENOMEM;
 }
 
+/* Which kind of extent a range of pages takes */
+static XenGrantPool *choose_pool(XenGrantObject *object,
+                                 const XenGrantKey *key)
+{
+    XenGrantMap *map = object->map;
+    uint32_t limit = map->config.max_map_count;
+
+    if (object->shared) {
+        return &map->windows;
+    }
+    return limit && key->count > limit ? &map->copies : &map->direct;
+}
+
 /* Make an unpinned extent that is not in the cache yet */
 static int32_t extent_new(XenGrantObject *object, const XenGrantKey *key,
                           XenGrantExtent **extent)
 {
     XenGrantMap *map = object->map;
-    uint32_t limit = map->config.max_map_count;
-    XenGrantPool *pool = &map->direct;
+    XenGrantPool *pool = choose_pool(object, key);
     XenGrantExtent *e;
     void *addr = NULL;
     int32_t ret;
 
-    if (limit && key->count > limit) {
-        pool = &map->copies;
-    }
     ret = pool_make_room(map, pool, key->count);
     if (ret) {
         return ret;
     }
-    if (pool == &map->copies) {
+    if (pool == &map->windows) {
+        addr = object->shared + (size_t)key->first * XEN_PGDIR_PAGE_SIZE;
+    } else if (pool == &map->copies) {
         ret = copy_pages(map, key->count, &addr);
     } else {
         ret = xen_grant_map_pages(map, object->refs + key->first, key->count,
@@ -329,13 +349,28 @@ int32_t xen_grant_map_pin(XenGrantObject *object, uint32_t first,
     return ret;
 }
 
+static void remains_unref(XenGrantMap *map, XenGrantRemains *remains)
+{
+    if (--remains->users > 0) {
+        return;
+    }
+    map->copies.pages -= remains->pages;
+    map->copies.pinned -= remains->pages;
+    if (!remains->lost) {
+        munmap(remains->addr, (size_t)remains->pages * XEN_PGDIR_PAGE_SIZE);
+    }
+    g_free(remains);
+}
+
 /* The end of an extent whose object was revoked */
 static void extent_free_detached(XenGrantExtent *extent)
 {
     XenGrantMap *map = extent->map;
 
     extent->pool->pages -= extent->key.count;
-    if (!extent->lost) {
+    if (extent->remains) {
+        remains_unref(map, extent->remains);
+    } else if (!extent->lost) {
         munmap(extent->addr, bytes_of(extent));
     }
     g_free(extent);
@@ -356,35 +391,42 @@ void xen_grant_map_unpin(XenGrantExtent *extent)
 }
 
 /*
- * Replace the guest's pages by anonymous memory of the same content, at the
- * same address, as somebody still looks there.
+ * Pages that somebody still looks at become anonymous memory of the same
+ * content, at the same address: save_pages() before they are unmapped,
+ * restore_pages() after it.
  *
  * Grants can only be unmapped before the address is used again.  In between,
  * for a few instructions, another thread's mmap() might get the address; the
  * view is lost then, which is counted.
  */
-static void extent_replace(XenGrantExtent *extent, const uint32_t *refs)
+static void *save_pages(const void *addr, size_t size)
 {
-    size_t size = bytes_of(extent);
     void *copy = host_pages(NULL, size);
 
     if (copy) {
-        memcpy(copy, extent->addr, size);
+        memcpy(copy, addr, size);
     }
-    xen_grant_map_unmap_pages(extent->map, extent->addr, refs,
-                              extent->key.count);
-    if (!host_pages(extent->addr, size)) {
-        extent->lost = true;
-        extent->map->stats.lost++;
+    return copy;
+}
+
+/* Returns false if the address is lost */
+static bool restore_pages(XenGrantMap *map, void *addr, size_t size,
+                          void *copy)
+{
+    bool found = host_pages(addr, size);
+
+    if (!found) {
+        map->stats.lost++;
     } else if (copy && mremap(copy, size, size,
                               MREMAP_MAYMOVE | MREMAP_FIXED,
-                              extent->addr) != MAP_FAILED) {
+                              addr) != MAP_FAILED) {
         /* The copy itself moved over our own, empty pages */
-        return;
+        return true;
     }
     if (copy) {
         munmap(copy, size);
     }
+    return found;
 }
 
 /* Take a pinned extent out of the cache; it becomes a copy of its own */
@@ -392,19 +434,71 @@ static void extent_detach(XenGrantExtent *extent)
 {
     XenGrantMap *map = extent->map;
     const uint32_t *refs = extent->object->refs + extent->key.first;
+    void *copy;
 
     extent_unlink(extent);
     xen_grant_map_ref(map);
-    if (xen_grant_map_is_copy(extent)) {
+    if (extent->pool == &map->copies) {
         return;
     }
     map->stats.revocations++;
-    extent_replace(extent, refs);
+    if (is_window(extent)) {
+        return;
+    }
+    copy = save_pages(extent->addr, bytes_of(extent));
+    xen_grant_map_unmap_pages(map, extent->addr, refs, extent->key.count);
+    extent->lost = !restore_pages(map, extent->addr, bytes_of(extent), copy);
     map->direct.pages -= extent->key.count;
     map->direct.pinned -= extent->key.count;
     map->copies.pages += extent->key.count;
     map->copies.pinned += extent->key.count;
     extent->pool = &map->copies;
+}
+
+/* Make one owner for all that pinned windows of an object look at, or NULL */
+static XenGrantRemains *remains_new(XenGrantObject *object)
+{
+    uint32_t first = UINT32_MAX, end = 0;
+    XenGrantRemains *remains;
+    GList *link;
+
+    for (link = object->extents.head; link; link = link->next) {
+        const XenGrantExtent *extent = link->data;
+
+        if (extent->pins) {
+            first = MIN(first, extent->key.first);
+            end = MAX(end, extent->key.first + extent->key.count);
+        }
+    }
+    if (!end) {
+        return NULL;
+    }
+    remains = g_new0(XenGrantRemains, 1);
+    remains->addr = object->shared + (size_t)first * XEN_PGDIR_PAGE_SIZE;
+    remains->pages = end - first;
+    object->map->copies.pages += remains->pages;
+    object->map->copies.pinned += remains->pages;
+    return remains;
+}
+
+/* Take what the host shares from the guest; @remains: what is to be kept */
+static void object_unshare(XenGrantObject *object, XenGrantRemains *remains)
+{
+    XenGrantMap *map = object->map;
+    size_t size = 0;
+    void *copy = NULL;
+
+    if (remains) {
+        size = (size_t)remains->pages * XEN_PGDIR_PAGE_SIZE;
+        copy = save_pages(remains->addr, size);
+    }
+    map->ops.unshare(map->opaque, object->shared, object->refs,
+                     object->pages);
+    map->shared_pages -= object->pages;
+    object->shared = NULL;
+    if (remains) {
+        remains->lost = !restore_pages(map, remains->addr, size, copy);
+    }
 }
 
 void xen_grant_map_object_init(XenGrantObject *object, XenGrantMap *map,
@@ -414,20 +508,60 @@ void xen_grant_map_object_init(XenGrantObject *object, XenGrantMap *map,
     object->refs = refs;
     object->pages = pages;
     object->writable = writable;
+    object->shared = NULL;
     g_queue_init(&object->extents);
+}
+
+int32_t xen_grant_map_may_share(const XenGrantMap *map, uint32_t pages)
+{
+    if (!map->ops.share) {
+        return -EOPNOTSUPP;
+    }
+    return map->shared_pages + pages > map->config.max_pages ? -ENOSPC : 0;
+}
+
+int32_t xen_grant_map_share(XenGrantMap *map, uint32_t *refs, uint32_t pages,
+                            void **addr)
+{
+    int32_t ret = map->ops.share(map->opaque, pages, refs, addr);
+
+    if (ret) {
+        return ret < 0 ? ret : -EIO;
+    }
+    map->shared_pages += pages;
+    return 0;
+}
+
+void xen_grant_map_object_init_shared(XenGrantObject *object,
+                                      XenGrantMap *map, uint32_t *refs,
+                                      uint32_t pages, void *addr)
+{
+    xen_grant_map_object_init(object, map, refs, pages, true);
+    object->shared = addr;
 }
 
 void xen_grant_map_object_revoke(XenGrantObject *object)
 {
+    XenGrantRemains *remains = NULL;
     XenGrantExtent *extent;
 
+    if (object->shared) {
+        remains = remains_new(object);
+    }
     while (object->extents.head) {
         extent = object->extents.head->data;
         if (extent->pins) {
             extent_detach(extent);
+            extent->remains = remains;
+            if (remains) {
+                remains->users++;
+            }
         } else {
             extent_drop(extent);
         }
+    }
+    if (object->shared) {
+        object_unshare(object, remains);
     }
     g_clear_pointer(&object->refs, g_free);
 }
@@ -474,6 +608,11 @@ int32_t xen_grant_map_copy(XenGrantObject *object, uint64_t offset,
     uint64_t done = 0, n;
     int32_t ret;
 
+    if (object->shared) {
+        memcpy(to ? to : object->shared + offset,
+               to ? object->shared + offset : from, length);
+        return 0;
+    }
     while (done < length) {
         ret = copy_chunk(object, offset + done, to ? to + done : NULL,
                          to ? NULL : from + done, length - done, &n);
@@ -501,6 +640,7 @@ XenGrantMap *xen_grant_map_new(const XenPgdirGrantOps *ops, void *opaque,
     map->extents = g_hash_table_new(xen_grant_map_hash, xen_grant_map_equal);
     pool_init(&map->direct);
     pool_init(&map->copies);
+    pool_init(&map->windows);
     return map;
 }
 
@@ -527,6 +667,7 @@ void xen_grant_map_trim(XenGrantMap *map)
 {
     pool_trim(&map->direct);
     pool_trim(&map->copies);
+    pool_trim(&map->windows);
 }
 
 void xen_grant_map_stats(const XenGrantMap *map, XenPgdirStats *stats)
@@ -535,4 +676,5 @@ void xen_grant_map_stats(const XenGrantMap *map, XenPgdirStats *stats)
     stats->mapped_pages = map->direct.pages;
     stats->pinned_pages = map->direct.pinned;
     stats->copy_pages = map->copies.pages;
+    stats->shared_pages = map->shared_pages;
 }

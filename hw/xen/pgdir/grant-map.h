@@ -54,6 +54,9 @@ typedef struct XenGrantPool {
  * @extents: set of XenGrantExtent, by their key
  * @direct: extents that are the guest's pages
  * @copies: extents that are host copies, including those left by revocation
+ * @windows: extents that lie in memory that the host shares.  They cost
+ *     nothing, and so are never refused.
+ * @shared_pages: pages of the objects that the host shares
  */
 struct XenPgdirMapper {
     XenPgdirGrantOps ops;
@@ -65,20 +68,39 @@ struct XenPgdirMapper {
     GHashTable *extents;
     XenGrantPool direct;
     XenGrantPool copies;
+    XenGrantPool windows;
+    uint64_t shared_pages;
 };
 
 /**
  * struct XenGrantObject - what the protocol calls a buffer; owns its extents
  *
  * @refs: references of the pages, in order; owned; NULL once revoked
+ * @shared: where the pages are, if the host shares them with the guest; NULL
+ *     if they are the guest's, or once revoked
  */
 typedef struct XenGrantObject {
     XenGrantMap *map;
     uint32_t *refs;
     uint32_t pages;
     bool writable;
+    uint8_t *shared;
     GQueue extents;
 } XenGrantObject;
+
+/**
+ * struct XenGrantRemains - copy of what a revoked object shared
+ *
+ * Windows into shared memory overlap, so what is left of them has one owner.
+ *
+ * @users: extents that lie in it
+ */
+typedef struct XenGrantRemains {
+    void *addr;
+    uint32_t pages;
+    uint32_t users;
+    bool lost;
+} XenGrantRemains;
 
 typedef struct XenGrantKey {
     const XenGrantObject *object;
@@ -93,6 +115,7 @@ typedef struct XenGrantKey {
  * @object: where it belongs, or NULL after revocation; then the extent is
  *     out of the cache, has a reference to @map, and goes with its last pin
  * @pool: which budget it counts in, and so what it is
+ * @remains: what it lies in, once the object that shared it was revoked
  * @lost: the address was taken from it; nothing is left to free
  */
 struct XenPgdirView {
@@ -103,6 +126,7 @@ struct XenPgdirView {
     XenGrantMap *map;
     XenGrantObject *object;
     XenGrantPool *pool;
+    XenGrantRemains *remains;
     XenGrantLink lru_link;
     GList object_link;
 };
@@ -153,6 +177,38 @@ void xen_grant_map_unmap_pages(XenGrantMap *map, void *addr,
  */
 void xen_grant_map_object_init(XenGrantObject *object, XenGrantMap *map,
                                uint32_t *refs, uint32_t pages, bool writable);
+
+/**
+ * xen_grant_map_may_share: whether the host may share @pages more
+ *
+ * Returns: 0; -EOPNOTSUPP; or -ENOSPC when what is shared already leaves no
+ * room in the budget.
+ */
+int32_t xen_grant_map_may_share(const XenGrantMap *map, uint32_t pages);
+
+/**
+ * xen_grant_map_share: allocate pages and share them with the guest
+ * @map: its cache; xen_grant_map_may_share() said yes
+ * @refs: where to store the references
+ * @pages: how many
+ * @addr: where to store their address
+ *
+ * Returns: 0 or a negative errno value.
+ */
+int32_t xen_grant_map_share(XenGrantMap *map, uint32_t *refs, uint32_t pages,
+                            void **addr);
+
+/**
+ * xen_grant_map_object_init_shared: make an object of such pages
+ * @object: storage that stays in place until the object is revoked
+ * @map: its cache; takes a reference
+ * @refs: as xen_grant_map_share() stored them; becomes the object's
+ * @pages: how many
+ * @addr: where they are; revoking the object unshares them
+ */
+void xen_grant_map_object_init_shared(XenGrantObject *object,
+                                      XenGrantMap *map, uint32_t *refs,
+                                      uint32_t pages, void *addr);
 
 /** xen_grant_map_object_revoke: unmap all of it, see xen-pgdir.h */
 void xen_grant_map_object_revoke(XenGrantObject *object);

@@ -34,8 +34,8 @@ int32_t xen_pgdir_mapper_new(const XenPgdirGrantOps *ops, void *opaque,
                              const XenPgdirConfig *config,
                              XenPgdirMapper **mapper)
 {
-    if (!ops->map || !ops->unmap || !config->max_pages ||
-        !config->max_buffer_pages) {
+    if (!ops->map || !ops->unmap || !ops->share != !ops->unshare ||
+        !config->max_pages || !config->max_buffer_pages) {
         return -EINVAL;
     }
     *mapper = xen_grant_map_new(ops, opaque, config);
@@ -113,38 +113,168 @@ static int32_t walk(XenPgdirMapper *mapper, uint32_t dir_ref,
     return 0;
 }
 
+/* Room for the references of a buffer of @size bytes */
+static int32_t alloc_refs(XenPgdirMapper *mapper, uint64_t size,
+                          uint32_t **refs, uint32_t *count)
+{
+    uint64_t pages = size / XEN_PGDIR_PAGE_SIZE;
+
+    pages += size % XEN_PGDIR_PAGE_SIZE != 0;
+    if (!pages) {
+        return -EINVAL;
+    }
+    if (pages > mapper->config.max_buffer_pages) {
+        return -E2BIG;
+    }
+    *refs = g_try_new(uint32_t, pages);
+    *count = pages;
+    return *refs ? 0 : -ENOMEM;
+}
+
+/* The caller makes the new buffer's object */
+static XenPgdirBuffer *buffer_alloc(XenPgdirMapper *mapper, uint64_t size)
+{
+    XenPgdirBuffer *buffer = g_new0(XenPgdirBuffer, 1);
+
+    buffer->size = size;
+    buffer->refcount = 1;
+    mapper->stats.buffers++;
+    return buffer;
+}
+
 int32_t xen_pgdir_buffer_new(XenPgdirMapper *mapper, uint32_t dir_ref,
                              uint64_t size, uint32_t flags,
                              XenPgdirBuffer **buffer)
 {
-    uint64_t pages = size / XEN_PGDIR_PAGE_SIZE;
     g_autofree uint32_t *refs = NULL;
-    XenPgdirBuffer *b;
+    uint32_t pages;
     int32_t ret;
 
-    if (!size || (flags & ~XEN_PGDIR_WRITABLE)) {
+    if (flags & ~XEN_PGDIR_WRITABLE) {
         return -EINVAL;
     }
-    pages += size % XEN_PGDIR_PAGE_SIZE != 0;
-    if (pages > mapper->config.max_buffer_pages) {
-        return -E2BIG;
-    }
-    refs = g_try_new(uint32_t, pages);
-    if (!refs) {
-        return -ENOMEM;
+    ret = alloc_refs(mapper, size, &refs, &pages);
+    if (ret) {
+        return ret;
     }
     ret = walk(mapper, dir_ref, refs, pages);
     if (ret) {
         return ret;
     }
 
-    b = g_new0(XenPgdirBuffer, 1);
-    b->size = size;
-    b->refcount = 1;
-    xen_grant_map_object_init(&b->object, mapper, g_steal_pointer(&refs),
-                              pages, flags & XEN_PGDIR_WRITABLE);
-    mapper->stats.buffers++;
-    *buffer = b;
+    *buffer = buffer_alloc(mapper, size);
+    xen_grant_map_object_init(&(*buffer)->object, mapper,
+                              g_steal_pointer(&refs), pages,
+                              flags & XEN_PGDIR_WRITABLE);
+    return 0;
+}
+
+/*
+ * A directory whose pages are all mapped, to be filled in
+ *
+ * @refs: their references; the guest's may change, and unmapping needs them
+ * @pages: how many are mapped
+ */
+typedef struct XenPgdirChain {
+    uint32_t *refs;
+    XenPgdirPage **addrs;
+    uint32_t pages;
+} XenPgdirChain;
+
+static void chain_unmap(XenPgdirMapper *mapper, XenPgdirChain *chain)
+{
+    while (chain->pages > 0) {
+        chain->pages--;
+        xen_grant_map_unmap_pages(mapper, chain->addrs[chain->pages],
+                                  &chain->refs[chain->pages], 1);
+    }
+    g_free(chain->refs);
+    g_free(chain->addrs);
+}
+
+/* Each link is read once, and only as many are followed as are needed */
+static int32_t chain_map(XenPgdirMapper *mapper, uint32_t dir_ref,
+                         uint32_t pages, XenPgdirChain *chain)
+{
+    void *addr;
+    int32_t ret;
+
+    chain->pages = 0;
+    chain->refs = g_try_new(uint32_t, pages);
+    chain->addrs = g_try_new(XenPgdirPage *, pages);
+    if (!chain->refs || !chain->addrs) {
+        ret = -ENOMEM;
+        goto fail;
+    }
+    while (chain->pages < pages) {
+        ret = dir_ref ? xen_grant_map_pages(mapper, &dir_ref, 1, true, &addr)
+                      : -EINVAL;
+        if (ret) {
+            goto fail;
+        }
+        chain->refs[chain->pages] = dir_ref;
+        chain->addrs[chain->pages] = addr;
+        dir_ref = __atomic_load_n(&chain->addrs[chain->pages]->next,
+                                  __ATOMIC_RELAXED);
+        chain->pages++;
+        mapper->stats.dir_pages++;
+    }
+    return 0;
+
+fail:
+    chain_unmap(mapper, chain);
+    return ret;
+}
+
+static void chain_fill(XenPgdirChain *chain, const uint32_t *refs,
+                       uint32_t count)
+{
+    uint32_t i, n;
+
+    for (i = 0; i < chain->pages; i++) {
+        n = MIN(count, XEN_PGDIR_REFS_PER_PAGE);
+        memcpy(chain->addrs[i]->refs, refs, n * sizeof(*refs));
+        refs += n;
+        count -= n;
+    }
+}
+
+int32_t xen_pgdir_buffer_new_shared(XenPgdirMapper *mapper, uint32_t dir_ref,
+                                    uint64_t size, XenPgdirBuffer **buffer)
+{
+    g_autofree uint32_t *refs = NULL;
+    XenPgdirChain chain;
+    uint32_t pages;
+    void *addr;
+    int32_t ret;
+
+    ret = alloc_refs(mapper, size, &refs, &pages);
+    if (ret) {
+        return ret;
+    }
+    ret = xen_grant_map_may_share(mapper, pages);
+    if (ret) {
+        return ret;
+    }
+    ret = chain_map(mapper, dir_ref,
+                    DIV_ROUND_UP((uint64_t)pages, XEN_PGDIR_REFS_PER_PAGE),
+                    &chain);
+    if (ret) {
+        return ret;
+    }
+    /* Nothing can fail once the guest sees the first reference */
+    ret = xen_grant_map_share(mapper, refs, pages, &addr);
+    if (ret == 0) {
+        chain_fill(&chain, refs, pages);
+    }
+    chain_unmap(mapper, &chain);
+    if (ret) {
+        return ret;
+    }
+
+    *buffer = buffer_alloc(mapper, size);
+    xen_grant_map_object_init_shared(&(*buffer)->object, mapper,
+                                     g_steal_pointer(&refs), pages, addr);
     return 0;
 }
 

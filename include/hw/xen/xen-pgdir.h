@@ -65,6 +65,15 @@ typedef struct XenPgdirView XenPgdirView;
  * @unmap: undo one @map; @addr, @refs and @count are the same as there.
  *     Cannot fail.
  * @destroy: called once, with the last reference to the mapper; may be NULL.
+ * @share: allocate @count zeroed pages of the host's, at one contiguous
+ *     address, and grant each of them for writing to the foreign domain;
+ *     store the references in @refs and the address in @addr.  All or
+ *     nothing.  Returns 0 or a negative errno value.  May be NULL, and then
+ *     xen_pgdir_buffer_new_shared() fails.
+ * @unshare: undo one @share; @addr, @refs and @count are the same as there.
+ *     The address is unmapped.  Pages that the foreign domain still has
+ *     mapped must stay what they are until it lets go of them.  Cannot fail.
+ *     NULL if and only if @share is.
  */
 typedef struct XenPgdirGrantOps {
     int32_t (*map)(void *opaque, const uint32_t *refs, uint32_t count,
@@ -72,6 +81,10 @@ typedef struct XenPgdirGrantOps {
     void (*unmap)(void *opaque, void *addr, const uint32_t *refs,
                   uint32_t count);
     void (*destroy)(void *opaque);
+    int32_t (*share)(void *opaque, uint32_t count, uint32_t *refs,
+                     void **addr);
+    void (*unshare)(void *opaque, void *addr, const uint32_t *refs,
+                    uint32_t count);
 } XenPgdirGrantOps;
 
 /**
@@ -80,7 +93,7 @@ typedef struct XenPgdirGrantOps {
  * @max_pages: the budget: how many data pages may be mapped at once.
  *     Mappings that nobody pins are kept until the budget wants them.  Host
  *     copies, those that revoked views hold among them, have a budget of the
- *     same figure of their own.
+ *     same figure of their own, and so have pages that the host shares.
  * @max_buffer_pages: the largest buffer, in data pages; larger ones are
  *     refused before their directory is read.
  * @max_map_count: how many references one call of @map may take.  0 means
@@ -103,13 +116,15 @@ typedef struct XenPgdirConfig {
  * @pinned_pages: data pages mapped now and pinned by a view
  * @copy_pages: pages of host copies held now by views
  * @hits: windows that were found in the cache
- * @misses: windows that had to be mapped
+ * @misses: windows that were not: all but those of shared buffers had to be
+ *     mapped
  * @evictions: mappings given up for the budget
  * @revocations: mappings that were taken from under a live view
  * @failures: failed calls of the map operation
  * @buffers: live buffers
  * @lost: views whose address went to another thread's mapping in the instant
  *     of their revocation; whoever holds such a view must not look any more
+ * @shared_pages: pages of the host's own that it shares now
  */
 typedef struct XenPgdirStats {
     uint64_t map_calls;
@@ -125,6 +140,7 @@ typedef struct XenPgdirStats {
     uint64_t failures;
     uint64_t buffers;
     uint64_t lost;
+    uint64_t shared_pages;
 } XenPgdirStats;
 
 /**
@@ -142,7 +158,8 @@ uint32_t xen_pgdir_abi_version(void);
  * @mapper: where to store the new mapper; its one reference is the caller's
  *
  * Returns: 0, -EINVAL for a zero limit (other than @max_map_count) or a
- * missing operation, -ENOMEM.  On failure @ops->destroy is not called.
+ * missing operation (but for those that may be NULL), -ENOMEM.  On failure
+ * @ops->destroy is not called.
  */
 int32_t xen_pgdir_mapper_new(const XenPgdirGrantOps *ops, void *opaque,
                              const XenPgdirConfig *config,
@@ -200,6 +217,31 @@ int32_t xen_pgdir_buffer_new(XenPgdirMapper *mapper, uint32_t dir_ref,
                              XenPgdirBuffer **buffer);
 
 /**
+ * xen_pgdir_buffer_new_shared: allocate a buffer for the guest
+ * @mapper: the domain that granted the directory and gets the pages
+ * @dir_ref: reference of the first directory page, granted for writing
+ * @size: bytes of the buffer, as for xen_pgdir_buffer_new()
+ * @buffer: where to store the new buffer; its one reference is the caller's
+ *
+ * This is the backend's allocation of xen/io/displif.h (be-alloc): the guest
+ * has linked the directory pages, and gets their data references filled in.
+ * The pages are zeroed, and for reading and writing on both sides.  Nothing
+ * is written before the whole chain is mapped and all pages are shared, so a
+ * failure leaves the directory as it was.
+ *
+ * Views are the shared memory itself, also where grants are mapped page by
+ * page, and cost no grant operation.  Revocation unshares the pages, as the
+ * last reference does.
+ *
+ * Returns: 0; -EOPNOTSUPP without a share operation; -EINVAL for a @size of 0
+ * or a chain that ends early; -E2BIG for a buffer beyond @max_buffer_pages;
+ * -ENOSPC when what is shared already leaves no room in the budget; -ENOMEM;
+ * or what the map operation or the share operation returned.
+ */
+int32_t xen_pgdir_buffer_new_shared(XenPgdirMapper *mapper, uint32_t dir_ref,
+                                    uint64_t size, XenPgdirBuffer **buffer);
+
+/**
  * xen_pgdir_buffer_ref: take one more reference
  * @buffer: the buffer
  *
@@ -217,10 +259,10 @@ void xen_pgdir_buffer_unref(XenPgdirBuffer *buffer);
  * xen_pgdir_buffer_revoke: give the guest all its pages back, now
  * @buffer: the buffer
  *
- * When this returns, no page of the buffer is mapped.  A view that is still
- * held keeps its address: it becomes a private copy of what the pages held.
- * Everything else on the buffer fails with -ESTALE from now on.  Revoking
- * twice does nothing.
+ * When this returns, no page of the buffer is mapped or shared.  A view that
+ * is still held keeps its address: it becomes a private copy of what the
+ * pages held.  Everything else on the buffer fails with -ESTALE from now on.
+ * Revoking twice does nothing.
  */
 void xen_pgdir_buffer_revoke(XenPgdirBuffer *buffer);
 
@@ -228,7 +270,7 @@ void xen_pgdir_buffer_revoke(XenPgdirBuffer *buffer);
  * xen_pgdir_buffer_size: bytes of the buffer
  * @buffer: the buffer
  *
- * Returns: the size given to xen_pgdir_buffer_new().
+ * Returns: the size that the buffer was made with.
  */
 uint64_t xen_pgdir_buffer_size(const XenPgdirBuffer *buffer);
 
@@ -274,7 +316,7 @@ int32_t xen_pgdir_buffer_read(XenPgdirBuffer *buffer, uint64_t offset,
 
 /**
  * xen_pgdir_buffer_write: copy bytes into a buffer
- * @buffer: the buffer, made with XEN_PGDIR_WRITABLE
+ * @buffer: the buffer, made with XEN_PGDIR_WRITABLE or shared
  * @offset: first byte
  * @src: where from
  * @length: bytes; the same bounds as for a view
@@ -308,7 +350,7 @@ void xen_pgdir_view_unref(XenPgdirView *view);
  * (those of xen_pgdir_buffer_write() do).  A view whose buffer was revoked is
  * a copy, too.
  *
- * Returns: 1 for a copy, 0 for the guest's own memory.
+ * Returns: 1 for a copy, 0 for memory that the guest sees, too.
  */
 int32_t xen_pgdir_view_is_copy(const XenPgdirView *view);
 
