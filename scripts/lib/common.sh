@@ -82,22 +82,20 @@ run_logged()
 # whatever the compiler says on the terminal
 run_ninja()
 {
-    local log=$1
+    local log=$1 line now shown=
     shift
 
     mkdir -p "${log%/*}"
-    NINJA_STATUS='[%f/%t] ' ninja "$@" 2>&1 | tee "$log" | awk '
-        match($0, /^\[[0-9]+\/[0-9]+\] /) {
-            split(substr($0, 2, RLENGTH - 3), n, "/")
-            pct = int(n[1] * 20 / n[2])
-            if (pct != shown || n[1] == n[2]) {
-                print "    " $0
-                fflush()
-                shown = pct
-            }
-            next
-        }
-        { print; fflush() }'
+    NINJA_STATUS='[%f/%t] ' ninja "$@" 2>&1 | tee "$log" |
+        while IFS= read -r line; do
+            if [[ $line =~ ^\[([0-9]+)/([0-9]+)\]\  ]]; then
+                now=$((BASH_REMATCH[1] * 20 / BASH_REMATCH[2]))
+                [ "$now" != "$shown" ] || continue
+                shown=$now
+                line="    $line"
+            fi
+            printf '%s\n' "$line"
+        done
 }
 
 as_root()
