@@ -426,15 +426,14 @@ static char *xen_pv_get_frontend_path(XenDevice *xendev, Error **errp)
             return NULL;
         }
     }
-    if (!class->configure(backend, path, toolstack, errp)) {
+    if (class->configure(backend, path, toolstack, errp)) {
+        xs_node_printf(bus->xsh, XBT_NULL, xendev->backend_path, "versions",
+                       errp, "1,2");
+    }
+    if (*errp) {
         if (!toolstack) {
             xs_node_destroy(bus->xsh, XBT_NULL, path, NULL);
         }
-        return NULL;
-    }
-    xs_node_printf(bus->xsh, XBT_NULL, xendev->backend_path, "versions", errp,
-                   "1,2");
-    if (*errp) {
         return NULL;
     }
 
