@@ -292,10 +292,11 @@ static void xen_pv_frontend_changed(XenDevice *xendev,
     case XenbusStateClosing:
     case XenbusStateClosed:
         /*
-         * Not without a connection: sound frontends start over at each
-         * InitWait, and a misconfigured one would do so for ever.
+         * Not without a connection, or one that ended with Reconfiguring:
+         * sound frontends start over at each InitWait, and a misconfigured
+         * one would do so for ever.
          */
-        if (backend->connected) {
+        if (xendev->backend_state == XenbusStateConnected) {
             xen_pv_restart(backend);
         } else {
             xen_pv_disconnect(backend, false);
