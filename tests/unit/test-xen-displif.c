@@ -73,6 +73,8 @@ struct Test {
     uint8_t last_operation;
     int32_t last_status;
     const char *last_why;
+    int edid_size;
+    uint32_t last_edid_size;
     void (*on_answer)(Test *t);
 };
 
@@ -152,6 +154,21 @@ static void rec_keep(void *opaque, uint32_t connector)
     }
 }
 
+/* As many bytes as the test says, each another than its neighbours */
+static int rec_edid(void *opaque, uint32_t connector, uint8_t *buf,
+                    uint32_t size)
+{
+    Test *t = opaque;
+    int i;
+
+    g_assert_cmpuint(size, ==, XENDISPL_EDID_MAX_SIZE);
+    for (i = 0; i < (int)size; i++) {
+        g_assert_cmpuint(buf[i], ==, 0);
+        buf[i] = i < t->edid_size ? i * 31 + i / 128 + connector : 0;
+    }
+    return t->edid_size;
+}
+
 static void rec_flipped(void *opaque, uint32_t connector)
 {
     Test *t = opaque;
@@ -196,6 +213,7 @@ static const XenDisplifOps rec_ops = {
     .format_cpp = rec_format_cpp,
     .show = rec_show,
     .keep = rec_keep,
+    .edid = rec_edid,
     .flipped = rec_flipped,
     .notify_request = rec_notify_request,
     .notify_event = rec_notify_event,
@@ -244,6 +262,7 @@ static void setup_limits(Test *t, const XenDisplifLimits *limits)
     t->grants->one_mmap = true;
     g_assert_cmpint(xen_pgdir_mapper_new(&fake_grants_ops, t->grants, &config,
                                          &t->mapper), ==, 0);
+    t->edid_size = -EOPNOTSUPP;
     t->card = xen_displif_new(&rec_ops, t, t->mapper, limits);
     for (i = 0; i < CONNECTORS; i++) {
         t->front[i].sring = page_new();
@@ -277,6 +296,7 @@ static void teardown(Test *t, gconstpointer data)
     /* Invariant 2: views may be held still, but no page */
     g_assert_cmpuint(t->grants->live_pages, ==, 0);
     g_assert_cmpuint(t->grants->live_maps, ==, 0);
+    g_assert_cmpuint(t->grants->shared_pages, ==, 0);
     for (i = 0; i < CONNECTORS; i++) {
         xen_pgdir_view_unref(t->screen[i].view);
         munmap(t->front[i].sring, PAGE);
@@ -321,6 +341,11 @@ static int32_t check_rsp(Test *t, uint32_t connector, uint8_t operation)
     want.id = front->id - 1;
     want.operation = operation;
     want.status = rsp.status;
+    t->last_edid_size = 0;
+    if (operation == XENDISPL_OP_GET_EDID && rsp.status == 0) {
+        t->last_edid_size = rsp.op.get_edid.edid_sz;
+        want.op.get_edid.edid_sz = t->last_edid_size;
+    }
     g_assert_cmpmem(&rsp, 64, &want, 64);
     g_assert_cmpint(rsp.status, <=, 0);
     g_assert_cmpint(rsp.status, ==, t->last_status);
@@ -361,6 +386,7 @@ static void refused(Test *t, uint32_t connector, struct xendispl_req req,
     Screen before[CONNECTORS];
     XenDisplifStats was, now;
     uint64_t live_pages = t->grants->live_pages;
+    uint64_t shared_pages = t->grants->shared_pages;
     uint32_t i;
 
     memcpy(before, t->screen, sizeof(before));
@@ -373,6 +399,7 @@ static void refused(Test *t, uint32_t connector, struct xendispl_req req,
     g_assert_cmpuint(now.flips, ==, was.flips);
     g_assert_cmpuint(now.events, ==, was.events);
     g_assert_cmpuint(t->grants->live_pages, ==, live_pages);
+    g_assert_cmpuint(t->grants->shared_pages, ==, shared_pages);
     for (i = 0; i < CONNECTORS; i++) {
         before[i].request_kicks = t->screen[i].request_kicks;
         g_assert_cmpmem(&before[i], sizeof(Screen),
@@ -1014,6 +1041,235 @@ static void test_operations(Test *t, gconstpointer data)
         memset(&req, op, sizeof(req));
         g_assert_cmpint(call(t, op % CONNECTORS, req), <, 0);
     }
+}
+
+/* Backend allocation */
+
+static struct xendispl_req req_alloc(uint64_t cookie, uint32_t width,
+                                     uint32_t height, uint32_t bpp,
+                                     uint32_t size, uint32_t dir)
+{
+    struct xendispl_req req = req_create(cookie, width, height, bpp, size,
+                                         dir, 0);
+
+    /* Whatever else is set there */
+    req.op.dbuf_create.flags = 0xa5a5a5a4 | XENDISPL_DBUF_FLG_REQ_ALLOC;
+    return req;
+}
+
+/* Without the toolstack's word the bit is what a slot was left with */
+static void test_alloc_ignored(Test *t, gconstpointer data)
+{
+    uint32_t dir = fake_grants_make_directory(t->grants, 4, NULL);
+    uint32_t empty = fake_grants_link_directory(t->grants, 4);
+    struct xendispl_req req;
+
+    good(t, 0, req_alloc(1, 64, 64, 32, 16384, dir));
+    refused(t, 0, req_alloc(2, 64, 64, 32, 16384, empty), -EINVAL);
+    g_assert_cmpstr(t->last_why, ==, "page directory cannot be read");
+    g_assert_cmpuint(t->grants->share_calls, ==, 0);
+
+    /* Allowed, but not asked for */
+    xen_displif_set_backend_alloc(t->card, true);
+    good(t, 0, req_destroy(1));
+    req = req_create(1, 64, 64, 32, 16384, dir, 0);
+    req.op.dbuf_create.flags = ~XENDISPL_DBUF_FLG_REQ_ALLOC;
+    good(t, 0, req);
+    g_assert_cmpuint(t->grants->share_calls, ==, 0);
+    xen_displif_set_backend_alloc(t->card, false);
+    refused(t, 0, req_alloc(2, 64, 64, 32, 16384, empty), -EINVAL);
+}
+
+static void test_alloc_life(Test *t, gconstpointer data)
+{
+    uint32_t dir = fake_grants_link_directory(t->grants, 2025);
+    uint32_t *first = fake_grants_page(t->grants, dir);
+    uint32_t *second = fake_grants_page(t->grants, first[0]);
+    XenDisplifStats stats;
+    uint8_t *page;
+    uint64_t maps;
+
+    xen_displif_set_backend_alloc(t->card, true);
+    good(t, 0, req_alloc(1, 1920, 1080, 32, 1920 * 1080 * 4, dir));
+    xen_displif_stats(t->card, &stats);
+    g_assert_cmpuint(stats.buffers, ==, 1);
+    g_assert_cmpuint(stats.total_pages, ==, 2025);
+    g_assert_cmpuint(t->grants->shared_pages, ==, 2025);
+    g_assert_cmpuint(t->grants->live_pages, ==, 0);
+
+    good(t, 0, req_attach(1, 2, 1920, 1080, XR24));
+    maps = t->grants->map_calls;
+    good(t, 1, req_config(2, 0, 0, 1920, 1080));
+    assert_shows(t, 1, 2, 0, 7680, 1920, 1080);
+    good(t, 1, req_flip(2));
+    done(t, 1, 2);
+    g_assert_cmpuint(t->grants->map_calls, ==, maps);
+
+    /* The guest draws into the last page, the owner sees it */
+    page = fake_grants_shared_page(t->grants, second[1 + 2024 - 1023]);
+    g_assert_nonnull(page);
+    page[1234] = 0x42;
+    g_assert_cmpuint(t->screen[1].data[2024 * PAGE + 1234], ==, 0x42);
+
+    /* The frontend frees its directory first, then says so */
+    g_assert_true(fake_grants_end_links(t->grants, dir, 2));
+    t->hold_views = true;
+    good(t, 0, req_destroy(1));
+    g_assert_cmpuint(t->screen[1].keeps, ==, 1);
+    g_assert_cmpuint(t->grants->shared_pages, ==, 0);
+    g_assert_cmpuint(t->screen[1].data[2024 * PAGE + 1234], ==, 0x42);
+    g_assert_cmpint(xen_pgdir_view_is_copy(t->screen[1].view), ==, 1);
+    refused(t, 0, req_destroy(1), -ENOENT);
+    g_assert_cmpuint(t->grants->unshare_calls, ==, 1);
+}
+
+static void test_alloc_bad(Test *t, gconstpointer data)
+{
+    uint32_t dir = fake_grants_link_directory(t->grants, 1100);
+    uint32_t *page = fake_grants_page(t->grants, dir);
+    struct xendispl_req req;
+
+    xen_displif_set_backend_alloc(t->card, true);
+    refused(t, 0, req_alloc(1, 0, 0, 0, 16384, dir), -EINVAL);
+    g_assert_cmpstr(t->last_why, ==, "allocation without width and height");
+    req = req_alloc(1, 32, 32, 32, 16384, dir);
+    req.op.dbuf_create.data_ofs = 1;
+    refused(t, 0, req, -EINVAL);
+    g_assert_cmpstr(t->last_why, ==, "allocation with a data offset");
+    refused(t, 0, req_alloc(0, 64, 64, 32, 16384, dir), -EINVAL);
+    refused(t, 0, req_alloc(1, 64, 65, 32, 16384, dir), -EINVAL);
+    refused(t, 0, req_alloc(1, 64, 64, 32, 0, dir), -EINVAL);
+    refused(t, 0, req_alloc(1, 64, 64, 32, 16384, 0), -EINVAL);
+    refused(t, 0, req_alloc(1, 64, 64, 32, 16384, 0xffffffff), -EINVAL);
+    refused(t, 1, req_alloc(1, 64, 64, 32, 16384, dir), -EINVAL);
+    /* The mapper's largest buffer, the card's quota */
+    refused(t, 0, req_alloc(1, 64, 64, 32, 5001 * PAGE, dir), -E2BIG);
+    refused(t, 0, req_alloc(1, 64, 64, 32, 10001 * PAGE, dir), -ENOSPC);
+    /* A chain that is too short */
+    refused(t, 0, req_alloc(1, 64, 64, 32, 2047 * PAGE, dir), -EINVAL);
+    g_assert_cmpuint(t->grants->share_calls, ==, 0);
+
+    good(t, 0, req_alloc(1, 64, 64, 32, 16384, dir));
+    refused(t, 0, req_alloc(1, 64, 64, 32, 16384, dir), -EEXIST);
+    g_assert_cmpuint(t->grants->share_calls, ==, 1);
+    good(t, 0, req_destroy(1));
+    memset(page + 1, 0, PAGE - 4);
+
+    /* The host has none to give; later it has */
+    fake_grants_refuse_share(t->grants, 1, -ENOSPC);
+    refused(t, 0, req_alloc(1, 64, 64, 32, 16384, dir), -ENOSPC);
+    g_assert_cmpstr(t->last_why, ==, "buffer cannot be allocated");
+    fake_grants_refuse_share(t->grants, 1, -ENOMEM);
+    refused(t, 0, req_alloc(1, 64, 64, 32, 16384, dir), -ENOMEM);
+    fake_grants_refuse(t->grants, 2, -EFAULT);
+    refused(t, 0, req_alloc(1, 64, 64, 32, 1100 * PAGE, dir), -EFAULT);
+    g_assert_cmpuint(page[1], ==, 0);
+    /* What Linux sends after any failure, twice */
+    refused(t, 0, req_destroy(1), -ENOENT);
+    refused(t, 0, req_destroy(1), -ENOENT);
+    good(t, 0, req_alloc(1, 64, 64, 32, 16384, dir));
+    g_assert_cmpuint(page[1], !=, 0);
+}
+
+/* The connection ends under buffers of both kinds */
+static void test_alloc_reset(Test *t, gconstpointer data)
+{
+    uint32_t dir = fake_grants_link_directory(t->grants, 4);
+
+    xen_displif_set_backend_alloc(t->card, true);
+    good(t, 0, req_alloc(1, 64, 64, 32, 16384, dir));
+    good(t, 0, req_attach(1, 2, 64, 64, XR24));
+    good(t, 0, req_config(2, 0, 0, 64, 64));
+    xen_displif_reset(t->card);
+    g_assert_cmpuint(t->grants->shared_pages, ==, 0);
+
+    /* Being allowed is the card's, not the connection's */
+    front_attach(t, 0, 0);
+    good(t, 0, req_alloc(1, 64, 64, 32, 16384, dir));
+    g_assert_cmpuint(t->grants->shared_pages, ==, 4);
+}
+
+/* EDID */
+
+static struct xendispl_req req_edid(uint32_t size, uint32_t dir)
+{
+    struct xendispl_req req = new_req(XENDISPL_OP_GET_EDID);
+
+    req.op.get_edid.buffer_sz = size;
+    req.op.get_edid.gref_directory = dir;
+    return req;
+}
+
+static void nothing_mapped(Test *t)
+{
+    g_assert_cmpuint(t->grants->live_maps, ==, 0);
+}
+
+static void test_edid(Test *t, gconstpointer data)
+{
+    static const int sizes[] = { 128, 256, 384, XENDISPL_EDID_MAX_SIZE };
+    uint32_t refs[8], i, connector;
+    uint32_t dir = fake_grants_make_directory(t->grants, 8, refs);
+    int j;
+
+    t->on_answer = nothing_mapped;
+    for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+        for (connector = 0; connector < CONNECTORS; connector++) {
+            for (j = 0; j < 8; j++) {
+                memset(fake_grants_page(t->grants, refs[j]), 0xee, PAGE);
+            }
+            t->edid_size = sizes[i];
+            good(t, connector, req_edid(XENDISPL_EDID_MAX_SIZE, dir));
+            g_assert_cmpuint(t->last_edid_size, ==, sizes[i]);
+            for (j = 0; j < 8 * PAGE; j++) {
+                uint8_t *page = fake_grants_page(t->grants, refs[j / PAGE]);
+                uint8_t want = j < sizes[i] ? j * 31 + j / 128 + connector
+                                            : 0xee;
+
+                g_assert_cmpuint(page[j % PAGE], ==, want);
+            }
+        }
+    }
+    /* More than is needed is fine, however much it is */
+    good(t, 0, req_edid(XENDISPL_EDID_MAX_SIZE + 1, dir));
+    good(t, 0, req_edid(0xffffffff, dir));
+    g_assert_true(fake_grants_end_directory(t->grants, dir, 8));
+}
+
+static void test_edid_bad(Test *t, gconstpointer data)
+{
+    uint32_t refs[8];
+    uint32_t dir = fake_grants_make_directory(t->grants, 8, refs);
+    uint32_t *page = fake_grants_page(t->grants, dir);
+    uint32_t readonly = fake_grants_alloc(t->grants, false);
+
+    t->edid_size = 256;
+    t->on_answer = nothing_mapped;
+    refused(t, 0, req_edid(0, dir), -EINVAL);
+    refused(t, 0, req_edid(256, dir), -EINVAL);
+    refused(t, 0, req_edid(XENDISPL_EDID_MAX_SIZE - 1, dir), -EINVAL);
+    g_assert_cmpuint(t->grants->map_calls, ==, 0);
+    refused(t, 0, req_edid(XENDISPL_EDID_MAX_SIZE, 0), -EINVAL);
+    refused(t, 0, req_edid(XENDISPL_EDID_MAX_SIZE, 0xffffffff), -EINVAL);
+    page[8] = 0;
+    refused(t, 0, req_edid(XENDISPL_EDID_MAX_SIZE, dir), -EINVAL);
+    page[8] = refs[7];
+    page[1] = readonly;
+    refused(t, 0, req_edid(XENDISPL_EDID_MAX_SIZE, dir), -EINVAL);
+    g_assert_cmpstr(t->last_why, ==, "EDID cannot be written");
+    page[1] = refs[0];
+    fake_grants_refuse(t->grants, 2, -EFAULT);
+    refused(t, 0, req_edid(XENDISPL_EDID_MAX_SIZE, dir), -EFAULT);
+
+    /* An owner that has none, or makes no sense */
+    t->edid_size = -ENODEV;
+    refused(t, 0, req_edid(XENDISPL_EDID_MAX_SIZE, dir), -ENODEV);
+    t->edid_size = 0;
+    refused(t, 0, req_edid(XENDISPL_EDID_MAX_SIZE, dir), -EIO);
+    t->edid_size = XENDISPL_EDID_MAX_SIZE + 1;
+    refused(t, 0, req_edid(XENDISPL_EDID_MAX_SIZE, dir), -EIO);
+    t->edid_size = 256;
+    good(t, 2, req_edid(XENDISPL_EDID_MAX_SIZE, dir));
 }
 
 static void test_two_connectors(Test *t, gconstpointer data)
@@ -1698,6 +1954,12 @@ int main(int argc, char **argv)
     ADD("flip/maps-nothing", test_flip_maps_nothing);
     ADD("show-fails", test_show_fails);
     ADD("operations", test_operations);
+    ADD("alloc/ignored", test_alloc_ignored);
+    ADD("alloc/life", test_alloc_life);
+    ADD("alloc/bad", test_alloc_bad);
+    ADD("alloc/reset", test_alloc_reset);
+    ADD("edid/life", test_edid);
+    ADD("edid/bad", test_edid_bad);
     ADD("two-connectors", test_two_connectors);
     ADD("cookies", test_cookies);
     ADD("ring-wrap", test_ring_wrap);

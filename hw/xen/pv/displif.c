@@ -80,6 +80,7 @@ struct XenDisplif {
     void *opaque;
     XenPgdirMapper *mapper;
     XenDisplifLimits limits;
+    bool backend_alloc;
     GPtrArray *connectors;
     GHashTable *buffers;
     GHashTable *framebuffers;
@@ -122,11 +123,38 @@ static gboolean is_in_buffer(gpointer key, gpointer value, gpointer data)
 }
 
 /*
- * REQ_ALLOC and the other flags are not looked at.  Linux reuses the ring's
- * slots without clearing them and only ever sets bits in @flags, so the bit
- * means something only where the toolstack allows backend allocation by
- * be-alloc = "1", which this engine does not offer.
+ * Get the pages of a new buffer: from the guest, or for it.
+ *
+ * Flags that the protocol does not define are not looked at, as Linux reuses
+ * the ring's slots without clearing them and only ever sets bits in @flags.
+ * For the same reason REQ_ALLOC counts only if the toolstack allows it.
  */
+static int dbuf_get_pages(XenDisplif *card,
+                          const struct xendispl_dbuf_create_req *req,
+                          const XenDisplifGeometry *geometry,
+                          XenPgdirBuffer **pages, const char **why)
+{
+    bool alloc = card->backend_alloc &&
+                 (req->flags & XENDISPL_DBUF_FLG_REQ_ALLOC);
+    int ret;
+
+    if (!alloc) {
+        ret = xen_pgdir_buffer_new(card->mapper, req->gref_directory,
+                                   geometry->size, 0, pages);
+        return ret < 0 ? refuse(why, ret, "page directory cannot be read")
+                       : 0;
+    }
+    if (geometry->width == 0) {
+        return refuse(why, -EINVAL, "allocation without width and height");
+    }
+    if (geometry->data_ofs) {
+        return refuse(why, -EINVAL, "allocation with a data offset");
+    }
+    ret = xen_pgdir_buffer_new_shared(card->mapper, req->gref_directory,
+                                      geometry->size, pages);
+    return ret < 0 ? refuse(why, ret, "buffer cannot be allocated") : 0;
+}
+
 static int dbuf_create(XenDisplif *card,
                        const struct xendispl_dbuf_create_req *req,
                        const char **why)
@@ -155,10 +183,9 @@ static int dbuf_create(XenDisplif *card,
         return refuse(why, -ENOSPC, "too many pages in all buffers together");
     }
 
-    ret = xen_pgdir_buffer_new(card->mapper, req->gref_directory,
-                               geometry.size, 0, &pages);
+    ret = dbuf_get_pages(card, req, &geometry, &pages, why);
     if (ret < 0) {
-        return refuse(why, ret, "page directory cannot be read");
+        return ret;
     }
 
     buffer = g_new0(DisplifBuffer, 1);
@@ -358,8 +385,49 @@ static int page_flip(XenDisplif *card, uint32_t index,
     return 0;
 }
 
+/*
+ * "Must not be less then XENDISPL_EDID_MAX_SIZE octets": so large a buffer is
+ * what the directory has to describe.  What is beyond it is not looked at.
+ */
+static int get_edid(XenDisplif *card, uint32_t index,
+                    const struct xendispl_get_edid_req *req,
+                    struct xendispl_get_edid_resp *rsp, const char **why)
+{
+    g_autofree uint8_t *edid = NULL;
+    XenPgdirBuffer *buffer;
+    int size, ret;
+
+    if (!card->ops->edid) {
+        return refuse(why, -EOPNOTSUPP, "no EDID, use the resolution");
+    }
+    if (req->buffer_sz < XENDISPL_EDID_MAX_SIZE) {
+        return refuse(why, -EINVAL, "EDID buffer too small");
+    }
+    edid = g_malloc0(XENDISPL_EDID_MAX_SIZE);
+    size = card->ops->edid(card->opaque, index, edid, XENDISPL_EDID_MAX_SIZE);
+    if (size <= 0 || size > XENDISPL_EDID_MAX_SIZE) {
+        return refuse(why, size < 0 ? size : -EIO, "no EDID to be had");
+    }
+
+    ret = xen_pgdir_buffer_new(card->mapper, req->gref_directory,
+                               XENDISPL_EDID_MAX_SIZE, XEN_PGDIR_WRITABLE,
+                               &buffer);
+    if (ret < 0) {
+        return refuse(why, ret, "page directory cannot be read");
+    }
+    ret = xen_pgdir_buffer_write(buffer, 0, edid, size);
+    /* Nothing stays mapped */
+    xen_pgdir_buffer_unref(buffer);
+    if (ret < 0) {
+        return refuse(why, ret, "EDID cannot be written");
+    }
+    rsp->edid_sz = size;
+    return 0;
+}
+
 static int carry_out(XenDisplif *card, uint32_t index,
-                     const struct xendispl_req *req, const char **why)
+                     const struct xendispl_req *req,
+                     struct xendispl_resp *rsp, const char **why)
 {
     switch (req->operation) {
     case XENDISPL_OP_DBUF_CREATE:
@@ -389,7 +457,8 @@ static int carry_out(XenDisplif *card, uint32_t index,
     case XENDISPL_OP_PG_FLIP:
         return page_flip(card, index, &req->op.pg_flip, why);
     case XENDISPL_OP_GET_EDID:
-        return refuse(why, -EOPNOTSUPP, "no EDID, use the resolution");
+        return get_edid(card, index, &req->op.get_edid, &rsp->op.get_edid,
+                        why);
     default:
         return refuse(why, -EOPNOTSUPP, "unknown operation");
     }
@@ -410,7 +479,7 @@ static bool answer(XenDisplif *card, uint32_t index, const XenPvSlot *slot)
     rsp.id = req.id;
     rsp.operation = req.operation;
     /* Errors are those of Linux on x86 and Arm, hence of xen/errno.h */
-    rsp.status = carry_out(card, index, &req, &why);
+    rsp.status = carry_out(card, index, &req, &rsp, &why);
     memcpy(response.bytes, &rsp, sizeof(rsp));
     notify = xen_pv_ring_put(&connector->ring, &response);
 
@@ -461,6 +530,11 @@ uint32_t xen_displif_add_connector(XenDisplif *card, uint32_t width,
     connector->height = height;
     g_ptr_array_add(card->connectors, connector);
     return card->connectors->len - 1;
+}
+
+void xen_displif_set_backend_alloc(XenDisplif *card, bool enabled)
+{
+    card->backend_alloc = enabled;
 }
 
 void xen_displif_attach(XenDisplif *card, uint32_t connector,

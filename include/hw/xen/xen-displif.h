@@ -68,6 +68,8 @@ typedef struct XenDisplifScanout {
  * @keep: what @connector shows is about to lose its pages: keep a picture of
  *     it without them, or blank it.  When this returns no view of the buffer
  *     may be needed any more.
+ * @edid: write @connector's EDID to the @size zeroed bytes of @buf.  Returns
+ *     its length or a negative errno value.  May be NULL: there are none.
  * @flipped: a flip was accepted; the owner calls xen_displif_flip_done() when
  *     the connector's clock says so
  * @notify_request: tell the frontend that @connector has responses
@@ -80,6 +82,8 @@ typedef struct XenDisplifOps {
     int (*show)(void *opaque, uint32_t connector,
                 const XenDisplifScanout *scanout, bool flip);
     void (*keep)(void *opaque, uint32_t connector);
+    int (*edid)(void *opaque, uint32_t connector, uint8_t *buf,
+                uint32_t size);
     void (*flipped)(void *opaque, uint32_t connector);
     void (*notify_request)(void *opaque, uint32_t connector);
     void (*notify_event)(void *opaque, uint32_t connector);
@@ -92,7 +96,8 @@ typedef struct XenDisplifOps {
  *
  * @max_buffers: live display buffers
  * @max_framebuffers: live framebuffers
- * @max_total_pages: data pages of all display buffers together
+ * @max_total_pages: data pages of all display buffers together, whoever
+ *     allocated them
  */
 typedef struct XenDisplifLimits {
     uint32_t max_buffers;
@@ -150,6 +155,18 @@ void xen_displif_free(XenDisplif *card);
  */
 uint32_t xen_displif_add_connector(XenDisplif *card, uint32_t width,
                                    uint32_t height);
+
+/**
+ * xen_displif_set_backend_alloc: allocate buffers for the guest, or do not
+ * @card: the card; not connected
+ * @enabled: what the node "be-alloc" says, which the toolstack writes
+ *
+ * Only if @enabled a DBUF_CREATE is looked at for XENDISPL_DBUF_FLG_REQ_ALLOC.
+ * Linux reuses the ring's slots without clearing them and only ever sets bits
+ * in the flags, so without the toolstack's word the bit means nothing.
+ * Initially disabled.
+ */
+void xen_displif_set_backend_alloc(XenDisplif *card, bool enabled);
 
 /**
  * xen_displif_attach: connect a connector's two shared pages
