@@ -518,9 +518,13 @@ static void xen_pv_realize(XenDevice *xendev, Error **errp)
     if (!XEN_PV_BACKEND_GET_CLASS(backend)->start(backend, errp)) {
         return;
     }
-    backend->state_watch = xs_node_watch(xendev->xsh, xendev->backend_path,
-                                         "state", xen_pv_state_changed,
-                                         backend, errp);
+    /*
+     * The folder, as the bus watches the node: the xenstore of KVM's Xen
+     * emulation cannot take back the second watch of one and the same path.
+     */
+    backend->state_watch = xs_node_watch(xendev->xsh, "",
+                                         xendev->backend_path,
+                                         xen_pv_state_changed, backend, errp);
 }
 
 static void xen_pv_unrealize(XenDevice *xendev)
