@@ -162,9 +162,13 @@ void xen_pv_events_detach(XenPvEvents *events)
 
 int xen_pv_events_push(XenPvEvents *events, XenPvSlot *event)
 {
+    return xen_pv_events_push_as(events, event, events->prod);
+}
+
+int xen_pv_events_push_as(XenPvEvents *events, XenPvSlot *event, uint16_t id)
+{
     XenPvEventPage *page = events->page;
     uint32_t cons, unread;
-    uint16_t id;
 
     if (!page) {
         return -ENOTCONN;
@@ -180,7 +184,6 @@ int xen_pv_events_push(XenPvEvents *events, XenPvSlot *event)
         return -EAGAIN;
     }
 
-    id = events->prod;
     memcpy(event->bytes, &id, sizeof(id));
     slot_copy(&page->slot[events->prod % XEN_PV_EVENT_SLOTS], event);
     events->prod++;

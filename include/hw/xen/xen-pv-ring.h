@@ -135,4 +135,14 @@ void xen_pv_events_detach(XenPvEvents *events);
  */
 int xen_pv_events_push(XenPvEvents *events, XenPvSlot *event);
 
+/**
+ * xen_pv_events_push_as: send one event with an id of the caller's choice
+ * @events: the event page's producer
+ * @event: the event; its id (the first two bytes) is filled in
+ * @id: its id
+ *
+ * Returns: as xen_pv_events_push().
+ */
+int xen_pv_events_push_as(XenPvEvents *events, XenPvSlot *event, uint16_t id);
+
 #endif /* HW_XEN_XEN_PV_RING_H */
