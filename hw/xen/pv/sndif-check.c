@@ -1,0 +1,193 @@
+/*
+ * sndif: from a guest's numbers to checked parameters
+ *
+ * Copyright (c) 2026 The Xen PV display and sound for QEMU authors
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "qemu/osdep.h"
+
+#include "sndif-check.h"
+
+/* Format codes end here; there is room for more in a mask of 64 bits */
+#define NR_FORMATS  (XENSND_PCM_FORMAT_GSM + 1)
+
+uint32_t xen_sndif_sample_size(uint32_t format)
+{
+    switch (format) {
+    case XENSND_PCM_FORMAT_S8:
+    case XENSND_PCM_FORMAT_U8:
+    case XENSND_PCM_FORMAT_MU_LAW:
+    case XENSND_PCM_FORMAT_A_LAW:
+        return 1;
+    case XENSND_PCM_FORMAT_S16_LE:
+    case XENSND_PCM_FORMAT_S16_BE:
+    case XENSND_PCM_FORMAT_U16_LE:
+    case XENSND_PCM_FORMAT_U16_BE:
+        return 2;
+    case XENSND_PCM_FORMAT_S24_LE:
+    case XENSND_PCM_FORMAT_S24_BE:
+    case XENSND_PCM_FORMAT_U24_LE:
+    case XENSND_PCM_FORMAT_U24_BE:
+    case XENSND_PCM_FORMAT_S32_LE:
+    case XENSND_PCM_FORMAT_S32_BE:
+    case XENSND_PCM_FORMAT_U32_LE:
+    case XENSND_PCM_FORMAT_U32_BE:
+    case XENSND_PCM_FORMAT_F32_LE:
+    case XENSND_PCM_FORMAT_F32_BE:
+        return 4;
+    case XENSND_PCM_FORMAT_F64_LE:
+    case XENSND_PCM_FORMAT_F64_BE:
+        return 8;
+    default:
+        return 0;
+    }
+}
+
+uint64_t xen_sndif_pages(uint32_t size)
+{
+    return ((uint64_t)size + XEN_PGDIR_PAGE_SIZE - 1) / XEN_PGDIR_PAGE_SIZE;
+}
+
+static bool has_format(uint64_t formats, uint32_t format)
+{
+    return format < NR_FORMATS && (formats >> format & 1) &&
+           xen_sndif_sample_size(format);
+}
+
+static bool has_rate(const XenSndifCaps *caps, uint32_t rate)
+{
+    uint32_t i;
+
+    if (!caps->nr_rates) {
+        return rate >= caps->rate_min && rate <= caps->rate_max;
+    }
+    for (i = 0; i < caps->nr_rates; i++) {
+        if (caps->rates[i] == rate) {
+            return true;
+        }
+    }
+    return false;
+}
+
+const char *xen_sndif_check_open(const XenSndifCaps *caps,
+                                 const struct xensnd_open_req *req,
+                                 XenSndifParams *params)
+{
+    memset(params, 0, sizeof(*params));
+    if (!has_format(caps->formats, req->pcm_format)) {
+        return "sample format not offered";
+    }
+    if (req->pcm_rate == 0 || !has_rate(caps, req->pcm_rate)) {
+        return "sample rate not offered";
+    }
+    if (req->pcm_channels < MAX(caps->channels_min, 1) ||
+        req->pcm_channels > caps->channels_max) {
+        return "number of channels not offered";
+    }
+
+    params->rate = req->pcm_rate;
+    params->format = req->pcm_format;
+    params->channels = req->pcm_channels;
+    params->frame_size = xen_sndif_sample_size(req->pcm_format) *
+                         req->pcm_channels;
+    params->buffer_size = req->buffer_sz;
+    params->period_size = req->period_sz;
+
+    if (req->buffer_sz == 0 || req->buffer_sz % params->frame_size) {
+        return "buffer size not of whole frames";
+    }
+    if (req->buffer_sz > caps->buffer_max) {
+        return "buffer larger than offered";
+    }
+    if (req->period_sz > req->buffer_sz) {
+        return "period longer than the buffer";
+    }
+    return NULL;
+}
+
+const char *xen_sndif_check_range(uint32_t size,
+                                  const struct xensnd_rw_req *req)
+{
+    if (req->offset > size || req->length > size - req->offset) {
+        return "range outside the buffer";
+    }
+    return NULL;
+}
+
+/* Narrow an interval; returns whether anything is left of it */
+static bool narrow(uint32_t *min, uint32_t *max, uint64_t low, uint64_t high)
+{
+    *min = MIN(MAX(*min, low), UINT32_MAX);
+    *max = MIN(*max, high);
+    return low <= UINT32_MAX && *min <= *max;
+}
+
+static bool narrow_rates(const XenSndifCaps *caps, uint32_t *min,
+                         uint32_t *max)
+{
+    uint32_t low = UINT32_MAX, high = 0, i;
+
+    if (!caps->nr_rates) {
+        return narrow(min, max, MAX(caps->rate_min, 1), caps->rate_max);
+    }
+    for (i = 0; i < caps->nr_rates; i++) {
+        if (caps->rates[i] >= *min && caps->rates[i] <= *max) {
+            low = MIN(low, caps->rates[i]);
+            high = MAX(high, caps->rates[i]);
+        }
+    }
+    return low <= high && narrow(min, max, low, high);
+}
+
+/* Of the formats that are left, the bytes of the smallest sample */
+static uint32_t narrow_formats(const XenSndifCaps *caps, uint64_t *formats)
+{
+    uint64_t left = 0;
+    uint32_t smallest = 0, f;
+
+    for (f = 0; f < NR_FORMATS; f++) {
+        uint32_t size = xen_sndif_sample_size(f);
+
+        if ((*formats >> f & 1) && has_format(caps->formats, f)) {
+            left |= 1ULL << f;
+            smallest = smallest ? MIN(smallest, size) : size;
+        }
+    }
+    *formats = left;
+    return smallest;
+}
+
+const char *xen_sndif_check_query(const XenSndifCaps *caps,
+                                  const struct xensnd_query_hw_param *req,
+                                  struct xensnd_query_hw_param *rsp)
+{
+    uint32_t sample;
+
+    *rsp = *req;
+    sample = narrow_formats(caps, &rsp->formats);
+    if (!sample) {
+        return "no such sample format";
+    }
+    if (!narrow_rates(caps, &rsp->rates.min, &rsp->rates.max)) {
+        return "no such sample rate";
+    }
+    if (!narrow(&rsp->channels.min, &rsp->channels.max,
+                MAX(caps->channels_min, 1), caps->channels_max)) {
+        return "no such number of channels";
+    }
+    if (!narrow(&rsp->buffer.min, &rsp->buffer.max, 1,
+                caps->buffer_max / ((uint64_t)sample * rsp->channels.min))) {
+        return "no such buffer size";
+    }
+    if (!narrow(&rsp->period.min, &rsp->period.max, 1, rsp->buffer.max)) {
+        return "no such period";
+    }
+    /* A buffer holds one period at least */
+    if (!narrow(&rsp->buffer.min, &rsp->buffer.max, rsp->period.min,
+                rsp->buffer.max)) {
+        return "no such buffer size";
+    }
+    return NULL;
+}
