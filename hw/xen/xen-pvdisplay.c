@@ -250,16 +250,15 @@ static bool xen_pvdisplay_ignore(void *opaque)
 static bool xen_pvdisplay_open(XenPvConnector *c, Error **errp)
 {
     XenPvBackend *backend = &c->display->backend;
-    g_autofree char *keys[4] = {};
-
-    static const char *const names[4] = {
+    static const char *const names[] = {
         "req-ring-ref", "req-event-channel",
         "evt-ring-ref", "evt-event-channel",
     };
+    g_auto(GStrv) keys = g_new0(char *, ARRAY_SIZE(names) + 1);
     int i;
     bool ok;
 
-    for (i = 0; i < 4; i++) {
+    for (i = 0; i < ARRAY_SIZE(names); i++) {
         keys[i] = g_strdup_printf("%u/%s", c->index, names[i]);
     }
     ok = xen_pv_channel_open(backend, &c->request, keys[0], keys[1],
