@@ -120,7 +120,8 @@ static bool is_started(const SndifStream *stream)
  * the number that the new does.  A position that comes a second time moves
  * nothing.  Both count what they drop, so both stay in step.
  */
-static int push_position(XenSndif *card, SndifStream *stream, bool counts_all)
+static int push_position(XenSndif *card, SndifStream *stream,
+                         uint64_t position, bool counts_all)
 {
     struct xensnd_evt evt = { 0 };
     uint32_t id = stream->events.prod;
@@ -128,7 +129,7 @@ static int push_position(XenSndif *card, SndifStream *stream, bool counts_all)
     int ret;
 
     evt.type = XENSND_EVT_CUR_POS;
-    evt.op.cur_pos.position = stream->position;
+    evt.op.cur_pos.position = position;
     memcpy(slot.bytes, &evt, sizeof(evt));
     ret = xen_pv_events_push_as(&stream->events, &slot,
                                 counts_all ? id : id - stream->opened_at);
@@ -137,18 +138,18 @@ static int push_position(XenSndif *card, SndifStream *stream, bool counts_all)
 }
 
 /* Only between START and the answer to STOP, when both kinds listen */
-static void send_position(XenSndif *card, uint32_t index)
+static void send_position(XenSndif *card, uint32_t index, uint64_t position)
 {
     SndifStream *stream = get_stream(card, index);
     uint64_t period = stream->params.period_size;
     int ret;
 
-    if (!period || stream->reported == stream->position) {
+    if (!period || stream->reported == position) {
         return;
     }
-    ret = push_position(card, stream, true);
+    ret = push_position(card, stream, position, true);
     if (ret == 0) {
-        ret = push_position(card, stream, false);
+        ret = push_position(card, stream, position, false);
         card->ops->notify_event(card->opaque, index);
     }
     if (ret < 0) {
@@ -156,22 +157,29 @@ static void send_position(XenSndif *card, uint32_t index)
         card->events_full++;
         return;
     }
-    stream->reported = stream->position;
+    stream->reported = position;
     stream->due = stream->base +
-                  QEMU_ALIGN_UP(stream->position - stream->base, period);
+                  QEMU_ALIGN_UP(position - stream->base, period);
 }
 
 /*
  * Linux takes a period for over when the position is past its end, not when
- * it is at it.  So exact ends are not told.
+ * it is at it, and would find every second one only if it was told ends of
+ * periods.  So of such an end all is told but one frame.
  */
 static void move_on(XenSndif *card, uint32_t index, uint64_t bytes)
 {
     SndifStream *stream = get_stream(card, index);
+    uint64_t period = stream->params.period_size;
+    uint64_t told;
 
     stream->position += bytes;
-    if (stream->position > stream->due) {
-        send_position(card, index);
+    told = stream->position;
+    if (period && (told - stream->base) % period == 0) {
+        told -= MIN(stream->params.frame_size, told - stream->reported);
+    }
+    if (told > stream->due) {
+        send_position(card, index, told);
     }
 }
 
@@ -364,7 +372,7 @@ static void stop(XenSndif *card, uint32_t index)
     pause_stream(card, index);
     stream->position = QEMU_ALIGN_UP(stream->position,
                                      (uint64_t)stream->params.buffer_size);
-    send_position(card, index);
+    send_position(card, index, stream->position);
     stream->base = stream->position;
     stream->due = stream->position + stream->params.period_size;
     if (stream->marks.words) {
@@ -663,24 +671,6 @@ static SndifStream *get_running(const XenSndif *card, uint32_t index,
         return NULL;
     }
     return stream;
-}
-
-size_t xen_sndif_step(const XenSndif *card, uint32_t stream, size_t length)
-{
-    const SndifStream *s = get_stream(card, stream);
-    uint32_t frame, period;
-
-    if (!s || s->state != SNDIF_RUNNING) {
-        return 0;
-    }
-    frame = s->params.frame_size;
-    period = s->params.period_size;
-    length -= length % frame;
-    if (period && length > frame &&
-        (s->position - s->base + length) % period == 0) {
-        length -= frame;
-    }
-    return length;
 }
 
 /* Bytes from the position to the end of the buffer, at most @length */

@@ -223,20 +223,6 @@ void xen_sndif_reset(XenSndif *card);
 int xen_sndif_process(XenSndif *card, uint32_t stream, bool *more);
 
 /**
- * xen_sndif_step: how far a running stream should move at once
- * @card: the card
- * @stream: index of the stream
- * @length: bytes that the owner could take or bring now
- *
- * Linux takes a period for over once the position is past its end.  An owner
- * that always moved to just the end of a period would be noticed a period
- * late, so such a step is made one frame shorter.
- *
- * Returns: bytes, whole frames, at most @length; 0 if the stream does not run.
- */
-size_t xen_sndif_step(const XenSndif *card, uint32_t stream, size_t length);
-
-/**
  * xen_sndif_peek: look at the sound that a running stream plays next
  * @card: the card
  * @stream: index of the stream
