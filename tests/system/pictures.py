@@ -51,6 +51,29 @@ class Picture:
             rows.append(self.data[at:at + width * 3])
         return Picture(width, height, b"".join(rows))
 
+    def quantized(self, red, green, blue):
+        """The same after a format with so many bits for each colour."""
+        def widen(value, bits):
+            # The bits that are there are repeated where bits are missing.
+            value >>= 8 - bits
+            return (value << (8 - bits) | value >> (2 * bits - 8)
+                    if bits < 8 else value)
+
+        data = bytearray(self.data)
+        for channel, bits in enumerate((red, green, blue)):
+            data[channel::3] = data[channel::3].translate(
+                bytes(widen(value, bits) for value in range(256)))
+        return Picture(self.width, self.height, bytes(data))
+
+    def resembles(self, other, tolerance, share):
+        """Whether no more than a SHARE of the pixels is off by more."""
+        if (self.width, self.height) != (other.width, other.height):
+            return False
+        off = sum(1 for i in range(0, len(self.data), 3)
+                  if any(abs(a - b) > tolerance for a, b in
+                         zip(self.data[i:i + 3], other.data[i:i + 3])))
+        return off <= share * self.width * self.height
+
     def difference(self, other):
         """None, or a sentence on how the pictures differ."""
         if (self.width, self.height) != (other.width, other.height):

@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A machine with the Xen hypervisor, under emulation, and its guests."""
 
-import glob
+import fcntl
 import json
 import os
 import re
 import select
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -114,6 +113,12 @@ class Machine:
         self.process = None
         self.agent = None
         self.pending = b""
+        os.makedirs(os.path.dirname(logs), exist_ok=True)
+        self.lock = open(logs + ".lock", "w")
+        try:
+            fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise Failure("%s is in use by another run: try --logs" % logs)
         shutil.rmtree(logs, ignore_errors=True)
         os.makedirs(os.path.join(self.share, "log"))
         pack_qemu(prefix, os.path.join(self.share, "qemu"))
@@ -130,12 +135,11 @@ class Machine:
     def boot(self, timeout=180):
         """Start Xen and wait until the control domain obeys."""
         self.progress.begin("booting Xen and its control domain")
-        agent = os.path.join(self.logs, "agent.sock")
-        serial = os.path.join(self.logs, "serial.sock")
-        # abstract names would be seen by others: keep to files, whose names
-        # a socket address limits to some hundred bytes
-        cwd = self.logs
-        module = lambda name: os.path.join(self.images, name)
+
+        def module(name):
+            # multiboot modules are separated by commas
+            return os.path.join(self.images, name).replace(",", ",,")
+
         dom0 = "%s console=hvc0 rdinit=/init quiet%s,%s" % (
             module("vmlinuz"), " test-shell" if self.shell else "",
             module("dom0.cpio"))
@@ -143,11 +147,10 @@ class Machine:
             OUTER_QEMU, "-accel", "tcg", "-cpu", "Nehalem", "-smp", "1",
             "-m", "3G", "-nodefaults", "-no-user-config", "-display", "none",
             "-no-reboot",
-            "-chardev", "socket,id=serial,path=%s,server=on,wait=off,"
-            "logfile=console.log" % os.path.basename(serial),
+            "-chardev", "socket,id=serial,path=serial.sock,server=on,"
+            "wait=off,logfile=console.log",
             "-serial", "chardev:serial",
-            "-chardev", "socket,id=agent,path=%s,server=on,wait=off" %
-            os.path.basename(agent),
+            "-chardev", "socket,id=agent,path=agent.sock,server=on,wait=off",
             "-device", "virtio-serial-pci",
             "-device", "virtserialport,chardev=agent,name=xen-pv-test",
             "-fsdev", "local,id=share,path=share,security_model=none",
@@ -161,7 +164,7 @@ class Machine:
             log.write(" ".join(command) + "\n")
             log.flush()
             self.process = subprocess.Popen(
-                command, cwd=cwd, stdin=subprocess.DEVNULL, stdout=log,
+                command, cwd=self.logs, stdin=subprocess.DEVNULL, stdout=log,
                 stderr=subprocess.STDOUT, start_new_session=True)
         deadline = time.monotonic() + timeout * self.patience
         self.agent = self.connect("agent.sock", deadline)
