@@ -8,12 +8,22 @@
 #include "qemu/osdep.h"
 
 #include "hw/xen/xen-pv-backend.h"
+#include "hw/xen/xen-pv-share.h"
 #include "qapi/error.h"
 #include "trace.h"
 
+/*
+ * @backend: whose log tells of what the host lacks.  Pages are shared only
+ *     while it is there, and unshared perhaps later.
+ * @share_ops: NULL where pages cannot be shared
+ * @share: handle of these; opened when first needed
+ */
 typedef struct XenPvGrants {
     xengnttab_handle *xgt;
     domid_t domid;
+    XenPvBackend *backend;
+    const XenPvShareOps *share_ops;
+    void *share;
 } XenPvGrants;
 
 static int32_t xen_pv_grants_map(void *opaque, const uint32_t *refs,
@@ -44,10 +54,50 @@ static void xen_pv_grants_unmap(void *opaque, void *addr,
     trace_xen_pv_grants_unmap(grants->domid, count, addr, ret);
 }
 
+static int32_t xen_pv_grants_share(void *opaque, uint32_t count,
+                                   uint32_t *refs, void **addr)
+{
+    XenPvGrants *grants = opaque;
+    const XenPvShareOps *ops = grants->share_ops;
+    g_autofree char *advice = NULL;
+    int err;
+
+    errno = 0;
+    if (!grants->share) {
+        grants->share = ops->open();
+    }
+    *addr = grants->share ? ops->share(grants->share, grants->domid, count,
+                                       refs)
+                          : NULL;
+    err = *addr ? 0 : errno ? errno : ENOMEM;
+    trace_xen_pv_grants_share(grants->domid, count, *addr, err);
+    if (err) {
+        advice = ops->advice(err, count);
+        xen_pv_guest_warn(grants->backend,
+                          "cannot share %" PRIu32 " pages with the guest: "
+                          "%s%s%s", count, strerror(err),
+                          advice ? "; " : "", advice ? advice : "");
+    }
+
+    return -err;
+}
+
+static void xen_pv_grants_unshare(void *opaque, void *addr,
+                                  const uint32_t *refs, uint32_t count)
+{
+    XenPvGrants *grants = opaque;
+
+    trace_xen_pv_grants_unshare(grants->domid, count, addr);
+    grants->share_ops->unshare(grants->share, addr, count);
+}
+
 static void xen_pv_grants_destroy(void *opaque)
 {
     XenPvGrants *grants = opaque;
 
+    if (grants->share) {
+        grants->share_ops->close(grants->share);
+    }
     qemu_xen_gnttab_close(grants->xgt);
     g_free(grants);
 }
@@ -55,10 +105,12 @@ static void xen_pv_grants_destroy(void *opaque)
 XenPgdirMapper *xen_pv_mapper_new(XenPvBackend *backend, uint32_t max_pages,
                                   Error **errp)
 {
-    static const XenPgdirGrantOps ops = {
+    const XenPgdirGrantOps ops = {
         .map = xen_pv_grants_map,
         .unmap = xen_pv_grants_unmap,
         .destroy = xen_pv_grants_destroy,
+        .share = xen_pv_share_ops ? xen_pv_grants_share : NULL,
+        .unshare = xen_pv_share_ops ? xen_pv_grants_unshare : NULL,
     };
     const XenPgdirConfig config = {
         .max_pages = max_pages,
@@ -70,6 +122,8 @@ XenPgdirMapper *xen_pv_mapper_new(XenPvBackend *backend, uint32_t max_pages,
     int ret;
 
     grants->domid = backend->xendev.frontend_id;
+    grants->backend = backend;
+    grants->share_ops = xen_pv_share_ops;
     grants->xgt = qemu_xen_gnttab_open();
     if (!grants->xgt) {
         error_setg_errno(errp, errno, "cannot open the grant device");
