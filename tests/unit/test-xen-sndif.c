@@ -1029,10 +1029,11 @@ static void test_inv5_ids_wrap(Test *t, gconstpointer data)
                                    400, NULL);
 
         start(t, 0);
-        for (i = 0; i < 40000; i++) {
+        for (i = 1; i <= 40000; i++) {
             xen_sndif_played(t->card, 0, 404);
             g_assert_cmpuint(take_events(t, 0), ==, 2);
-            assert_alsa(t, 0, (i + 1) * 404ull);
+            /* Of the end of a period, all but one frame */
+            assert_alsa(t, 0, i * 404 - (i * 404 % 400 ? 0 : 4));
         }
         good(t, 0, new_req(XENSND_OP_CLOSE));
         g_assert_true(fake_grants_end_directory(t->grants, dir, 2));
