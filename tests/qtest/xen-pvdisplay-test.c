@@ -12,6 +12,7 @@
 #include <sys/syscall.h>
 
 #include "libqtest.h"
+#include "qemu/bswap.h"
 #include "qemu/units.h"
 #include "qobject/qdict.h"
 
@@ -413,6 +414,78 @@ static void test_lazy(const void *testbed)
     test_end(&t);
 }
 
+/* Draw into a buffer at some offset, with some stride */
+static void draw_at(XenFrontPgdir *pgdir, uint32_t offset, uint32_t stride,
+                    uint32_t width, uint32_t height, uint32_t seed)
+{
+    uint32_t x, y;
+
+    for (y = 0; y < height; y++) {
+        for (x = 0; x < width; x++) {
+            stl_le_p(pgdir->data + offset + y * stride + x * 4,
+                     xen_front_pixel(x, y, seed));
+        }
+    }
+}
+
+typedef struct Layout {
+    const char *what;
+    uint32_t dbuf_width;        /* 0 for a buffer that is imported */
+    uint32_t dbuf_height;
+    uint32_t size;
+    uint32_t data_ofs;
+    uint32_t stride;
+    uint32_t width;
+    uint32_t height;
+} Layout;
+
+static const Layout layouts[] = {
+    { "size rounded to pages", 801, 601, 1929216, 0, 3208, 801, 601 },
+    { "odd width, tight", 801, 601, 801 * 601 * 4, 0, 3204, 801, 601 },
+    { "narrow in a wide buffer", 1024, 768, 1024 * 768 * 4, 0, 4096, 800,
+      600 },
+    { "smaller than the screen", 320, 200, 320 * 200 * 4, 0, 1280, 320, 200 },
+    { "imported", 0, 0, 800 * 600 * 4, 0, 3200, 800, 600 },
+    { "imported, at an offset", 0, 0, 1921024, 512, 3200, 800, 600 },
+    { "imported, rows of 256 bytes", 0, 0, 3328 * 600, 0, 3328, 796, 600 },
+};
+
+static void test_layouts(const void *testbed)
+{
+    uint64_t fb = 1;
+    Test t;
+    int i;
+
+    test_start(&t, testbed, CARD);
+    test_connect(&t);
+    for (i = 0; i < ARRAY_SIZE(layouts); i++) {
+        const Layout *l = &layouts[i];
+        XenFrontPgdir *pgdir = xen_front_pgdir_new(t.guest, l->size);
+        uint32_t bpp = l->dbuf_width ? 32 : 0;
+
+        g_test_message("%s", l->what);
+        draw_at(pgdir, l->data_ofs, l->stride, l->width, l->height, i);
+        g_assert_cmpint(xen_front_dbuf_create(t.display, COOKIE_A,
+                                              l->dbuf_width, l->dbuf_height,
+                                              bpp, l->size, 0,
+                                              xen_front_pgdir_ref(pgdir),
+                                              l->data_ofs), ==, 0);
+        g_assert_cmpint(xen_front_fb_attach(t.display, COOKIE_A, fb, l->width,
+                                            l->height, XEN_FRONT_ARGB8888),
+                        ==, 0);
+        g_assert_cmpint(xen_front_set_config(left(&t), fb, 0, 0, l->width,
+                                             l->height, 32), ==, 0);
+        check_screen_at(&t, "disp0", 0, MIN(LEFT_WIDTH, l->width),
+                        MIN(LEFT_HEIGHT, l->height), i, 0, 0);
+        g_assert_cmpint(switch_off(left(&t)), ==, 0);
+        g_assert_cmpint(xen_front_fb_detach(t.display, fb), ==, 0);
+        g_assert_cmpint(xen_front_dbuf_destroy(t.display, COOKIE_A), ==, 0);
+        g_assert_cmpuint(xen_front_pgdir_free(pgdir), ==, 0);
+    }
+    test_unload(&t);
+    test_end(&t);
+}
+
 /* Destroyed, but shown: the picture stays, the pages go */
 static void test_destroy_shown(const void *testbed)
 {
@@ -756,6 +829,38 @@ static void test_restart(const void *testbed)
     qtest_clock_step(t.qts, 2 * PERIOD_NS);
     check_events(left(&t), 0);
 
+    end_buffer(&t, a);
+    test_unload(&t);
+    test_end(&t);
+}
+
+/* The guest's process ends, and another takes its place */
+static void test_new_process(const void *testbed)
+{
+    GError *err = NULL;
+    XenFrontBuffer *a;
+    Test t;
+
+    test_start(&t, testbed, CARD);
+    test_connect(&t);
+    a = new_buffer(&t, LEFT_WIDTH, LEFT_HEIGHT, COOKIE_A);
+    xen_front_buffer_draw(a, 45);
+    g_assert_cmpint(show(left(&t), a), ==, 0);
+    g_assert_cmpint(xen_front_flip(left(&t), a->fb), ==, 0);
+    xen_front_buffer_free(a);
+    xen_front_display_free(t.display);
+    xen_guest_free(t.guest);
+    qtest_clock_step(t.qts, 2 * PERIOD_NS);
+
+    t.guest = xen_guest_new(t.memory, t.socket, &err);
+    g_assert_no_error(err);
+    t.display = xen_front_display_new(t.guest, 0);
+    xen_front_display_set_state(t.display, XenbusStateInitialising);
+    test_connect(&t);
+    a = new_buffer(&t, LEFT_WIDTH, LEFT_HEIGHT, COOKIE_A);
+    xen_front_buffer_draw(a, 46);
+    g_assert_cmpint(show(left(&t), a), ==, 0);
+    check_left(&t, 46);
     end_buffer(&t, a);
     test_unload(&t);
     test_end(&t);
@@ -1945,6 +2050,7 @@ static const TestCase cases[] = {
     { "two-connectors", test_two_connectors, true },
     { "two-cards", test_two_cards },
     { "lazy", test_lazy, true },
+    { "layouts", test_layouts, true },
     { "destroy-shown", test_destroy_shown, true },
     { "destroy-held", test_destroy_held, true },
     { "events", test_events },
@@ -1952,6 +2058,7 @@ static const TestCase cases[] = {
     { "many-flips", test_many_flips, true },
     { "reconnect", test_reconnect, true },
     { "restart", test_restart, true },
+    { "new-process", test_new_process },
     { "vanish", test_vanish, true },
     { "quit", test_quit, true },
     { "unplug", test_unplug, true },
