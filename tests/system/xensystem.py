@@ -265,7 +265,7 @@ class Machine:
         print("control domain's console; leave with Ctrl-]\r")
         serial.sendall(b"\n")
         try:
-            tty.setraw(0)
+            tty.setraw(0, termios.TCSADRAIN)
             while True:
                 ready = select.select([0, serial], [], [])[0]
                 if 0 in ready:
