@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Benchmark of the protocol engine of PV displays: flips, buffers
+ * Benchmark of the protocol engine of PV displays: flips, buffers, allocation
  *
  *   bench-displif [--json FILE]
  *
@@ -160,8 +160,8 @@ static void handle(Bench *b)
     must(b->sring->rsp_prod == b->sring->req_prod, "request");
 }
 
-static void create(Bench *b, uint64_t cookie, uint32_t width, uint32_t height,
-                   uint32_t dir)
+static void create_with(Bench *b, uint64_t cookie, uint32_t width,
+                        uint32_t height, uint32_t dir, uint32_t flags)
 {
     struct xendispl_req *req = next_slot(b, XENDISPL_OP_DBUF_CREATE);
 
@@ -170,10 +170,16 @@ static void create(Bench *b, uint64_t cookie, uint32_t width, uint32_t height,
     req->op.dbuf_create.height = height;
     req->op.dbuf_create.bpp = 32;
     req->op.dbuf_create.buffer_sz = width * height * 4;
-    req->op.dbuf_create.flags = 0;
+    req->op.dbuf_create.flags = flags;
     req->op.dbuf_create.gref_directory = dir;
     req->op.dbuf_create.data_ofs = 0;
     handle(b);
+}
+
+static void create(Bench *b, uint64_t cookie, uint32_t width, uint32_t height,
+                   uint32_t dir)
+{
+    create_with(b, cookie, width, height, dir, 0);
 }
 
 static void destroy(Bench *b, uint64_t cookie)
@@ -324,6 +330,55 @@ static void bench_buffer(Bench *b, uint32_t dir, uint32_t width,
         width, height, pages, c, u, mapped, v, s);
 }
 
+/*
+ * A buffer that the backend allocates, beside one of the frontend's with all
+ * its pages mapped.  Real pages are mapped one by one: so are these, then.
+ */
+static void bench_alloc(Bench *b, uint32_t dir, uint32_t links,
+                        uint32_t width, uint32_t height)
+{
+    Samples mapped = { 0 }, shared = { 0 }, gone = { 0 };
+    uint32_t pages = DIV_ROUND_UP(width * height * 4, PAGE);
+    uint64_t calls = b->grants->share_calls;
+    uint32_t i;
+    double m, s, g;
+
+    for (i = 0; i < SAMPLES; i++) {
+        double t0, t1;
+
+        b->grants->one_mmap = false;
+        t0 = now_ns();
+        create(b, 1, width, height, dir);
+        attach(b, 1, 11, width, height);
+        set_config(b, 11);
+        add_sample(&mapped, now_ns() - t0);
+        set_config(b, 0);
+        destroy(b, 1);
+        b->grants->one_mmap = true;
+
+        t0 = now_ns();
+        create_with(b, 1, width, height, links, XENDISPL_DBUF_FLG_REQ_ALLOC);
+        t1 = now_ns();
+        destroy(b, 1);
+        add_sample(&shared, t1 - t0);
+        add_sample(&gone, now_ns() - t1);
+    }
+    must(b->grants->share_calls == calls + SAMPLES, "share");
+
+    m = median(&mapped) / 1000;
+    s = median(&shared) / 1000;
+    g = median(&gone) / 1000;
+    printf("%ux%u: the backend allocates, DBUF_CREATE %8.1f us, "
+           "DBUF_DESTROY %6.1f us\n"
+           "    the frontend does, all pages mapped %8.1f us: %.2f times\n",
+           width, height, s, g, m, s / m);
+    g_string_append_printf(b->json,
+        "    {\"width\": %u, \"height\": %u, \"pages\": %u,"
+        " \"be_alloc_create_us\": %.2f, \"be_alloc_destroy_us\": %.2f,"
+        " \"mapped_create_us\": %.2f, \"ratio\": %.4f}",
+        width, height, pages, s, g, m, s / m);
+}
+
 static void *page_new(void)
 {
     void *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
@@ -341,7 +396,7 @@ int main(int argc, char **argv)
     g_autoptr(GError) error = NULL;
     const char *file = NULL;
     Bench b = { 0 };
-    uint32_t dir, i;
+    uint32_t dir, links, i;
 
     if (argc == 3 && g_str_equal(argv[1], "--json")) {
         file = argv[2];
@@ -357,6 +412,7 @@ int main(int argc, char **argv)
     /* Memory of a guest that has drawn there */
     memset(b.grants->memory, 1, (size_t)DOMAIN * PAGE);
     dir = fake_grants_make_directory(b.grants, DOMAIN - 64, NULL);
+    links = fake_grants_link_directory(b.grants, 3840 * 2160 * 4 / PAGE);
     b.sring = page_new();
     b.evt = page_new();
     b.card = xen_displif_new(&bench_ops, &b, b.mapper, &limits);
@@ -372,6 +428,13 @@ int main(int argc, char **argv)
     for (i = 0; i < ARRAY_SIZE(sizes); i++) {
         g_string_append(b.json, i ? ",\n" : "");
         bench_buffer(&b, dir, sizes[i][0], sizes[i][1]);
+    }
+    g_string_append(b.json, "\n  ],\n  \"be_alloc\": [\n");
+    printf("\n");
+    xen_displif_set_backend_alloc(b.card, true);
+    for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+        g_string_append(b.json, i ? ",\n" : "");
+        bench_alloc(&b, dir, links, sizes[i][0], sizes[i][1]);
     }
     g_string_append(b.json, "\n  ]\n}\n");
 
