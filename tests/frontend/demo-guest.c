@@ -273,6 +273,7 @@ int main(int argc, char **argv)
     };
     g_autoptr(GOptionContext) context =
         g_option_context_new("- draw on a PV display of a fake Xen");
+    const struct sigaction action = { .sa_handler = on_signal };
     g_autoptr(GError) error = NULL;
     XenFrontDisplay *display;
     XenGuest *guest;
@@ -287,8 +288,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "demo-guest: --memory and --socket are needed\n");
         return 1;
     }
-    signal(SIGINT, on_signal);
-    signal(SIGTERM, on_signal);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
 
     guest = xen_guest_new(memory, socket, &error);
     if (!guest) {
