@@ -44,7 +44,7 @@ static uint32_t free_granted(XenGuest *guest, uint32_t count, uint32_t *pages,
     return busy;
 }
 
-XenFrontPgdir *xen_front_pgdir_new(XenGuest *guest, uint64_t size)
+static XenFrontPgdir *pgdir_new(XenGuest *guest, uint64_t size, bool be_alloc)
 {
     XenFrontPgdir *pgdir;
     uint64_t nr_pages = size / XEN_GUEST_PAGE + !!(size % XEN_GUEST_PAGE);
@@ -56,6 +56,7 @@ XenFrontPgdir *xen_front_pgdir_new(XenGuest *guest, uint64_t size)
     pgdir = g_new0(XenFrontPgdir, 1);
     pgdir->guest = guest;
     pgdir->size = size;
+    pgdir->be_alloc = be_alloc;
     pgdir->nr_pages = nr_pages;
     pgdir->nr_dirs = (nr_pages + XEN_FRONT_REFS_PER_DIR - 1) /
                      XEN_FRONT_REFS_PER_DIR;
@@ -64,18 +65,71 @@ XenFrontPgdir *xen_front_pgdir_new(XenGuest *guest, uint64_t size)
     pgdir->dir_pages = g_new0(uint32_t, pgdir->nr_dirs);
     pgdir->dir_refs = g_new0(uint32_t, pgdir->nr_dirs);
 
+    pgdir->handles = g_new0(uint32_t, pgdir->nr_pages);
+
     if (alloc_granted(guest, pgdir->nr_dirs, pgdir->dir_pages,
                       pgdir->dir_refs) &&
-        alloc_granted(guest, pgdir->nr_pages, pgdir->pages, pgdir->refs)) {
+        (be_alloc || alloc_granted(guest, pgdir->nr_pages, pgdir->pages,
+                                   pgdir->refs))) {
+        xen_front_pgdir_fill(pgdir);
+        return pgdir;
+    }
+    xen_front_pgdir_free(pgdir);
+    return NULL;
+}
+
+XenFrontPgdir *xen_front_pgdir_new(XenGuest *guest, uint64_t size)
+{
+    XenFrontPgdir *pgdir = pgdir_new(guest, size, false);
+
+    if (pgdir) {
         pgdir->data = xen_guest_map_pages(guest, pgdir->pages,
                                           pgdir->nr_pages);
+        if (!pgdir->data) {
+            xen_front_pgdir_free(pgdir);
+            return NULL;
+        }
     }
-    if (!pgdir->data) {
-        xen_front_pgdir_free(pgdir);
-        return NULL;
-    }
-    xen_front_pgdir_fill(pgdir);
     return pgdir;
+}
+
+XenFrontPgdir *xen_front_pgdir_new_be_alloc(XenGuest *guest, uint64_t size)
+{
+    return pgdir_new(guest, size, true);
+}
+
+int xen_front_pgdir_map(XenFrontPgdir *pgdir)
+{
+    void *data;
+    uint32_t i;
+    int ret;
+
+    g_assert(pgdir->be_alloc && !pgdir->data);
+    for (i = 0; i < pgdir->nr_pages; i++) {
+        XenFrontDirPage *page =
+            xen_front_pgdir_page(pgdir, i / XEN_FRONT_REFS_PER_DIR);
+
+        pgdir->refs[i] = page->refs[i % XEN_FRONT_REFS_PER_DIR];
+        if (!pgdir->refs[i]) {
+            return -EINVAL;
+        }
+    }
+    ret = xen_guest_map_grants(pgdir->guest, pgdir->refs, pgdir->nr_pages,
+                               pgdir->handles, &data);
+    if (!ret) {
+        pgdir->data = data;
+    }
+    return ret;
+}
+
+int xen_front_pgdir_unmap(XenFrontPgdir *pgdir)
+{
+    void *data = pgdir->data;
+
+    g_assert(pgdir->be_alloc && data);
+    pgdir->data = NULL;
+    return xen_guest_unmap_grants(pgdir->guest, data, pgdir->nr_pages,
+                                  pgdir->handles);
 }
 
 void xen_front_pgdir_fill(XenFrontPgdir *pgdir)
@@ -126,17 +180,22 @@ uint32_t xen_front_pgdir_free(XenFrontPgdir *pgdir)
     if (!pgdir) {
         return 0;
     }
-    if (pgdir->data) {
-        munmap(pgdir->data, (size_t)pgdir->nr_pages * XEN_GUEST_PAGE);
+    if (pgdir->be_alloc) {
+        busy = pgdir->data && xen_front_pgdir_unmap(pgdir) < 0;
+    } else {
+        if (pgdir->data) {
+            munmap(pgdir->data, (size_t)pgdir->nr_pages * XEN_GUEST_PAGE);
+        }
+        busy = free_granted(pgdir->guest, pgdir->nr_pages, pgdir->pages,
+                            pgdir->refs);
     }
-    busy = free_granted(pgdir->guest, pgdir->nr_pages, pgdir->pages,
-                        pgdir->refs);
     busy += free_granted(pgdir->guest, pgdir->nr_dirs, pgdir->dir_pages,
                          pgdir->dir_refs);
     g_free(pgdir->pages);
     g_free(pgdir->refs);
     g_free(pgdir->dir_pages);
     g_free(pgdir->dir_refs);
+    g_free(pgdir->handles);
     g_free(pgdir);
     return busy;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * A frontend's shared buffer and its page directory (xen/io/displif.h,
- * struct xendispl_page_directory), allocated by the frontend.
+ * struct xendispl_page_directory), allocated by the frontend or the backend.
  *
  * Copyright (c) 2026 The Xen PV display and sound for QEMU authors
  */
@@ -22,6 +22,7 @@ typedef struct XenFrontDirPage {
 /**
  * struct XenFrontPgdir - a buffer: its pages, their grants, its directory
  *
+ * @handles: if the backend allocates: of its pages, once they are mapped
  * @data: the pages side by side
  */
 typedef struct XenFrontPgdir {
@@ -33,6 +34,8 @@ typedef struct XenFrontPgdir {
     uint32_t *refs;
     uint32_t *dir_pages;
     uint32_t *dir_refs;
+    bool be_alloc;
+    uint32_t *handles;
     uint8_t *data;
 } XenFrontPgdir;
 
@@ -44,6 +47,19 @@ typedef struct XenFrontPgdir {
  * Returns: the buffer, or NULL when pages or references have run out.
  */
 XenFrontPgdir *xen_front_pgdir_new(XenGuest *guest, uint64_t size);
+
+/**
+ * xen_front_pgdir_new_be_alloc: a directory that the backend is to fill in
+ * @guest: the guest
+ * @size: bytes
+ *
+ * The buffer has no data before xen_front_pgdir_map().
+ */
+XenFrontPgdir *xen_front_pgdir_new_be_alloc(XenGuest *guest, uint64_t size);
+
+/* Map what the backend has filled in, and unmap it; -EINVAL */
+int xen_front_pgdir_map(XenFrontPgdir *pgdir);
+int xen_front_pgdir_unmap(XenFrontPgdir *pgdir);
 
 /* What the directory says when nobody has tampered with it */
 void xen_front_pgdir_fill(XenFrontPgdir *pgdir);

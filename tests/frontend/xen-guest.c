@@ -372,6 +372,55 @@ int xen_guest_call(XenGuest *guest, char **answer, const char *fmt, ...)
     return guest->answer_error;
 }
 
+/* What the backend shares */
+
+static int unmap_handles(XenGuest *guest, uint32_t count,
+                         const uint32_t *handles)
+{
+    int ret = 0;
+    uint32_t i;
+
+    for (i = 0; i < count; i++) {
+        ret = xen_guest_call(guest, NULL, "unmap %u", handles[i]) ?: ret;
+    }
+    return ret;
+}
+
+int xen_guest_map_grants(XenGuest *guest, const uint32_t *refs,
+                         uint32_t count, uint32_t *handles, void **addr)
+{
+    g_autofree uint32_t *pages = g_new(uint32_t, count);
+    uint32_t i;
+    int ret = 0;
+
+    for (i = 0; i < count; i++) {
+        g_autofree char *answer = NULL;
+
+        ret = xen_guest_call(guest, &answer, "map %u", refs[i]);
+        if (!ret && sscanf(answer, "%u %u", &pages[i], &handles[i]) != 2) {
+            ret = -EPROTO;
+        }
+        if (ret) {
+            break;
+        }
+    }
+    if (!ret) {
+        *addr = xen_guest_map_pages(guest, pages, count);
+        ret = *addr ? 0 : -ENOMEM;
+    }
+    if (ret) {
+        unmap_handles(guest, i, handles);
+    }
+    return ret;
+}
+
+int xen_guest_unmap_grants(XenGuest *guest, void *addr, uint32_t count,
+                           const uint32_t *handles)
+{
+    munmap(addr, (size_t)count * XEN_GUEST_PAGE);
+    return unmap_handles(guest, count, handles);
+}
+
 /* Xenstore */
 
 static char *guest_escape(const uint8_t *data, size_t len)
@@ -626,18 +675,20 @@ static bool guest_get_info(XenGuest *guest)
 {
     g_autofree char *info = NULL;
     unsigned int domid, frames, i;
-    unsigned int pages;
+    unsigned int pages, dom0_pages;
 
     if (xen_guest_call(guest, &info, "info") < 0 ||
-        sscanf(info, "domid=%u grant-frames=%u pages=%u", &domid, &frames,
-               &pages) != 3 || pages != guest->nr_pages ||
-        frames >= pages) {
+        sscanf(info, "domid=%u grant-frames=%u pages=%u dom0-pages=%u",
+               &domid, &frames, &pages, &dom0_pages) != 4 ||
+        pages != guest->nr_pages || frames >= pages ||
+        dom0_pages >= pages - frames) {
         errno = EPROTO;
         return false;
     }
 
     guest->page_used = g_new0(uint8_t, pages);
     memset(guest->page_used, 1, XEN_TESTBED_GRANT_TABLE + frames);
+    memset(guest->page_used + pages - dom0_pages, 1, dom0_pages);
     guest->next_page = XEN_TESTBED_GRANT_TABLE + frames;
     guest->nr_refs = frames * XEN_TESTBED_GRANTS_PER_PAGE;
     memset(xen_guest_page(guest, XEN_TESTBED_GRANT_TABLE), 0,

@@ -81,6 +81,21 @@ int xen_guest_end_access(XenGuest *guest, uint32_t ref);
 /* The entry itself, for those who want to lie */
 grant_entry_v1_t *xen_guest_entry(XenGuest *guest, uint32_t ref);
 
+/**
+ * xen_guest_map_grants: map pages that the backend shares
+ * @guest: the guest
+ * @refs: references of the backend's domain
+ * @count: how many
+ * @handles: where to store what xen_guest_unmap_grants() takes
+ * @addr: where to store their address, side by side
+ *
+ * All or nothing.
+ */
+int xen_guest_map_grants(XenGuest *guest, const uint32_t *refs,
+                         uint32_t count, uint32_t *handles, void **addr);
+int xen_guest_unmap_grants(XenGuest *guest, void *addr, uint32_t count,
+                           const uint32_t *handles);
+
 bool xen_guest_in_use(XenGuest *guest, uint32_t ref);
 uint32_t xen_guest_count_in_use(XenGuest *guest);
 uint32_t xen_guest_count_granted(XenGuest *guest);

@@ -36,6 +36,7 @@
 #include "hw/xen/xen-backend.h"
 #include "hw/xen/xen-bus.h"
 #include "hw/xen/xen_backend_ops.h"
+#include "hw/xen/xen-pv-share.h"
 #include "hw/xen/xen-testbed.h"
 #include "hw/i386/kvm/xenstore_impl.h"
 
@@ -75,6 +76,13 @@ typedef struct WatchPoint {
     bool changed;               /* a line about it waits to be sent */
 } WatchPoint;
 
+/* A page that the backend's domain may share */
+typedef enum {
+    DOM0_FREE,
+    DOM0_SHARED,
+    DOM0_LINGERING,             /* not shared any more, but mapped still */
+} Dom0State;
+
 typedef struct Fault {
     uint32_t countdown;
     int error;
@@ -104,6 +112,15 @@ struct XenTestbed {
     uint64_t leaks;
     bool dead;
 
+    /* pages that the backend shares: its domain's, at the end of memory */
+    uint32_t dom0_pages;
+    uint8_t *dom0_states;       /* Dom0State */
+    XenGrantEntry *dom0_entries;
+    XenGrantTable *dom0_grants;
+    uint64_t share_calls;
+    uint64_t share_failures;
+    uint64_t share_leaks;
+
     /* event channels */
     GuestPort ports[XEN_TESTBED_PORTS];
     uint32_t bound_ports;
@@ -116,6 +133,7 @@ struct XenTestbed {
 
     /* faults to inject */
     Fault fail_map;
+    Fault fail_share;
     Fault fail_bind;
     Fault fail_store;
 
@@ -371,6 +389,168 @@ static struct gnttab_backend_ops testbed_gnttab_ops = {
     .map_refs = testbed_gnttab_map_refs,
     .unmap = testbed_gnttab_unmap,
 };
+
+/* Shared pages: a grant table in the other direction */
+
+/* The first references are reserved, as in a real domain */
+#define DOM0_FIRST_REF      8
+
+static uint32_t dom0_frame(uint32_t page)
+{
+    return testbed->nr_pages - testbed->dom0_pages + page;
+}
+
+static bool dom0_in_use(uint32_t page)
+{
+    XenGrantEntry *entry = &testbed->dom0_entries[DOM0_FIRST_REF + page];
+
+    return entry->flags & (XEN_GRANT_READING | XEN_GRANT_WRITING);
+}
+
+/* As in Linux: what the guest has let go of is found at the next occasion */
+static uint32_t dom0_collect(Dom0State state)
+{
+    uint32_t i, count = 0;
+
+    for (i = 0; i < testbed->dom0_pages; i++) {
+        if (testbed->dom0_states[i] == DOM0_LINGERING && !dom0_in_use(i)) {
+            testbed->dom0_states[i] = DOM0_FREE;
+        }
+        count += testbed->dom0_states[i] == state;
+    }
+    return count;
+}
+
+static void *testbed_share_open(void)
+{
+    /* Pages that are shared by this handle: address -> references */
+    return g_hash_table_new_full(NULL, NULL, NULL, g_free);
+}
+
+static void testbed_share_close(void *handle)
+{
+    testbed->share_leaks += g_hash_table_size(handle);
+    g_hash_table_destroy(handle);
+}
+
+static int do_share(GHashTable *handle, uint32_t domid, uint32_t count,
+                    uint32_t *refs, void **addr)
+{
+    size_t size = (size_t)count << XEN_PAGE_SHIFT;
+    g_autofree uint32_t *frames = NULL;
+    uint32_t i, n = 0;
+    int err;
+
+    err = testbed_fault(&testbed->fail_share);
+    if (err) {
+        return err;
+    }
+    if (testbed->dead || domid != testbed->domid) {
+        return -ESRCH;
+    }
+    if (!count || count > dom0_collect(DOM0_FREE)) {
+        return -ENOSPC;
+    }
+    *addr = mmap(NULL, size, PROT_NONE,
+                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (*addr == MAP_FAILED) {
+        return -errno;
+    }
+    frames = g_new(uint32_t, count);
+    for (i = 0; n < count; i++) {
+        if (testbed->dom0_states[i] == DOM0_FREE) {
+            refs[n] = DOM0_FIRST_REF + i;
+            frames[n++] = dom0_frame(i);
+        }
+    }
+    if (!map_frames(*addr, frames, count, PROT_READ | PROT_WRITE)) {
+        err = -errno;
+        munmap(*addr, size);
+        return err;
+    }
+    memset(*addr, 0, size);
+    for (n = 0; n < count; n++) {
+        testbed->dom0_states[refs[n] - DOM0_FIRST_REF] = DOM0_SHARED;
+        testbed->dom0_entries[refs[n]] = (XenGrantEntry) {
+            .flags = XEN_GRANT_ACCESS,
+            .domid = domid,
+            .frame = frames[n],
+        };
+    }
+    g_hash_table_insert(handle, *addr,
+                        g_memdup2(refs, count * sizeof(refs[0])));
+    return 0;
+}
+
+static void *testbed_share(void *handle, uint32_t domid, uint32_t count,
+                           uint32_t *refs)
+{
+    void *addr = NULL;
+    int err = do_share(handle, domid, count, refs, &addr);
+
+    testbed->share_calls++;
+    if (err) {
+        testbed->share_failures++;
+        errno = -err;
+        return NULL;
+    }
+    return addr;
+}
+
+static void testbed_unshare(void *handle, void *addr, uint32_t count)
+{
+    uint32_t *refs = g_hash_table_lookup(handle, addr);
+    uint32_t i;
+
+    g_assert(refs);
+    munmap(addr, (size_t)count << XEN_PAGE_SHIFT);
+    for (i = 0; i < count; i++) {
+        testbed->dom0_entries[refs[i]].flags &= ~XEN_GRANT_TYPE_MASK;
+        testbed->dom0_states[refs[i] - DOM0_FIRST_REF] = DOM0_LINGERING;
+    }
+    g_hash_table_remove(handle, addr);
+}
+
+static char *testbed_share_advice(int err, uint32_t count)
+{
+    return err == ENOSPC ?
+        g_strdup_printf("the testbed has dom0-pages=%" PRIu32 ", %" PRIu32
+                        " more are needed", testbed->dom0_pages, count)
+        : NULL;
+}
+
+static const XenPvShareOps testbed_share_ops = {
+    .open = testbed_share_open,
+    .close = testbed_share_close,
+    .share = testbed_share,
+    .unshare = testbed_unshare,
+    .advice = testbed_share_advice,
+};
+
+static void testbed_share_init(XenTestbed *s)
+{
+    uint32_t nr_entries = DOM0_FIRST_REF + s->dom0_pages;
+
+    s->dom0_states = g_new0(uint8_t, s->dom0_pages);
+    s->dom0_entries = g_new0(XenGrantEntry, nr_entries);
+    s->dom0_grants = xen_grant_table_new(s->dom0_entries, nr_entries,
+                                         s->nr_pages, MAX_MAPPINGS);
+}
+
+/* The guest maps a page: Xen checks, the guest finds it by its number */
+static int testbed_guest_map(XenTestbed *s, uint32_t ref, GString *answer)
+{
+    uint32_t frame;
+    int handle;
+
+    handle = s->dead ? -ESRCH : xen_grant_table_map(s->dom0_grants, s->domid,
+                                                    ref, true, &frame);
+    if (handle < 0) {
+        return handle;
+    }
+    g_string_append_printf(answer, "%" PRIu32 " %d", frame, handle);
+    return 0;
+}
 
 /* Event channels */
 
@@ -978,6 +1158,9 @@ static int testbed_vanish(XenTestbed *s)
     uint32_t i;
 
     s->dead = true;
+    for (i = 0; i < MAX_MAPPINGS; i++) {
+        xen_grant_table_unmap(s->dom0_grants, i);
+    }
     for (i = 1; i < XEN_TESTBED_PORTS; i++) {
         testbed_close_port(s, i);
     }
@@ -990,12 +1173,22 @@ static char *stats_string(XenTestbed *s)
 {
     GString *str = g_string_new(NULL);
     XenGrantTableStats grants = { 0 };
+    XenGrantTableStats dom0_grants = { 0 };
+    uint64_t shared = 0, lingering = 0;
+    uint64_t share_calls, share_failures, share_leaks, guest_mapped;
     uint64_t mapped, peak, refs, handles, map_calls, map_failures;
     uint64_t unmap_calls, bad_unmaps, copies, leaks, ports, notifies;
 
     if (s->grants) {
         xen_grant_table_stats(s->grants, &grants);
+        xen_grant_table_stats(s->dom0_grants, &dom0_grants);
+        shared = dom0_collect(DOM0_SHARED);
+        lingering = dom0_collect(DOM0_LINGERING);
     }
+    guest_mapped = dom0_grants.mapped;
+    share_calls = s->share_calls;
+    share_failures = s->share_failures;
+    share_leaks = s->share_leaks;
     mapped = grants.mapped;
     peak = grants.peak;
     refs = grants.refs;
@@ -1228,6 +1421,8 @@ static int run_fail(XenTestbed *s, char **words, GString *answer)
     }
     if (!strcmp(words[0], "map")) {
         fault = &s->fail_map;
+    } else if (!strcmp(words[0], "share")) {
+        fault = &s->fail_share;
     } else if (!strcmp(words[0], "bind")) {
         fault = &s->fail_bind;
     } else if (!strcmp(words[0], "store")) {
@@ -1244,12 +1439,13 @@ static int run_fail(XenTestbed *s, char **words, GString *answer)
 static int run_request(XenTestbed *s, char **words, GString *answer)
 {
     const char *verb = words[0];
-    uint32_t port;
+    uint32_t port, n;
     int ret;
 
     if (!strcmp(verb, "info")) {
         g_string_append_printf(answer, "domid=%u grant-frames=%u pages=%"
-                               PRIu64, s->domid, s->grant_frames, s->nr_pages);
+                               PRIu64 " dom0-pages=%u", s->domid,
+                               s->grant_frames, s->nr_pages, s->dom0_pages);
         return 0;
     }
     if (!strcmp(verb, "dom0")) {
@@ -1271,6 +1467,13 @@ static int run_request(XenTestbed *s, char **words, GString *answer)
     }
     if (!strcmp(verb, "close-port")) {
         return parse_number(words[1], &port) ?: testbed_close_port(s, port);
+    }
+    if (!strcmp(verb, "map")) {
+        return parse_number(words[1], &n) ?: testbed_guest_map(s, n, answer);
+    }
+    if (!strcmp(verb, "unmap")) {
+        return parse_number(words[1], &n) ?:
+            xen_grant_table_unmap(s->dom0_grants, n);
     }
     if (!strcmp(verb, "stats")) {
         g_autofree char *stats = stats_string(s);
@@ -1410,11 +1613,12 @@ static bool testbed_use_memory(XenTestbed *s, Error **errp)
                    "memory-backend-file with share=on");
         return false;
     }
-    if (s->grant_frames == 0 ||
-        s->grant_frames >= (size >> XEN_PAGE_SHIFT) - XEN_TESTBED_GRANT_TABLE ||
-        size >> XEN_PAGE_SHIFT > UINT32_MAX) {
+    if (s->grant_frames == 0 || size >> XEN_PAGE_SHIFT > UINT32_MAX ||
+        (uint64_t)XEN_TESTBED_GRANT_TABLE + s->grant_frames +
+        s->dom0_pages >= size >> XEN_PAGE_SHIFT) {
         error_setg(errp, "the memory has no room for %" PRIu32
-                   " grant frames", s->grant_frames);
+                   " grant frames and %" PRIu32 " pages of dom0",
+                   s->grant_frames, s->dom0_pages);
         return false;
     }
 
@@ -1460,6 +1664,7 @@ static void testbed_realize(DeviceState *dev, Error **errp)
     s->watch_points = g_hash_table_new(g_str_hash, g_str_equal);
     s->store = xs_impl_create(s->domid);
     testbed_populate_store(s);
+    testbed_share_init(s);
 
     testbed = s;
     xen_domid = s->domid;
@@ -1469,6 +1674,7 @@ static void testbed_realize(DeviceState *dev, Error **errp)
     xen_evtchn_ops = &testbed_evtchn_ops;
     xen_gnttab_ops = &testbed_gnttab_ops;
     xen_xenstore_ops = &testbed_xenstore_ops;
+    xen_pv_share_ops = &testbed_share_ops;
     xen_bus_init();
 
     qemu_chr_fe_set_handlers(&s->chr, testbed_can_read, testbed_read,
@@ -1482,6 +1688,7 @@ static const Property testbed_properties[] = {
     DEFINE_PROP_UINT16("domid", XenTestbed, domid, XEN_TESTBED_GUEST),
     DEFINE_PROP_UINT32("grant-frames", XenTestbed, grant_frames,
                        XEN_TESTBED_GRANT_FRAMES),
+    DEFINE_PROP_UINT32("dom0-pages", XenTestbed, dom0_pages, 0),
     DEFINE_PROP_BOOL("single-map", XenTestbed, single_map, false),
 };
 

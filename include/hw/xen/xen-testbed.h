@@ -16,6 +16,10 @@
  * the in-use flags of an entry, GTF_reading and GTF_writing, are the testbed's
  * to set and to clear, and all else in the table is the guest's.
  *
+ * The last "dom0-pages" pages, none unless told, are the backend's domain's: it
+ * shares them with the guest, which maps them by "map" and must not touch them
+ * otherwise.
+ *
  * Lines
  * -----
  * The guest sends requests, a line each, and may send several before it reads
@@ -30,7 +34,8 @@
  * and each space and percent sign, is written as %XX; an empty VALUE is
  * written as nothing at all, also by leaving away the space before it.
  *
- *   SEQ info                "domid=N grant-frames=N pages=N"
+ *   SEQ info                "domid=N grant-frames=N pages=N dom0-pages=N";
+ *                           "pages" counts them all
  *   SEQ write PATH VALUE    xenstore, as the guest: its permissions and
  *   SEQ read PATH           quotas hold, relative paths are below
  *   SEQ rm PATH             /local/domain/DOMID
@@ -45,6 +50,9 @@
  *                           the backend may bind
  *   SEQ close-port PORT
  *   SEQ kick PORT           notify the backend
+ *   SEQ map REF             map a page that the backend shares: answers the
+ *                           number of the page and a handle
+ *   SEQ unmap HANDLE        undo that
  *   SEQ stats               "NAME=N" words: see XEN_TESTBED_STATS
  *   SEQ reset-peak          the peak becomes what is mapped now
  *   SEQ fail WHAT N [ERRNO] let the N-th next operation of the backend fail:
@@ -53,7 +61,8 @@
  *                           of the last N, 0 when it has failed
  *   SEQ vanish              the domain dies: its ports are closed, its
  *                           xenstore directory goes, and no more of its
- *                           grants can be mapped; mappings stay
+ *                           grants can be mapped; mappings stay, but for
+ *                           those that were the domain's own
  *
  * Between the answers come
  *
@@ -111,6 +120,13 @@
  * leaks: mappings that were left when a handle was closed
  * ports: the guest's ports that are bound by the backend
  * notifies: notifications by the backend
+ * shared: pages that the backend shares with the guest now
+ * share_calls: calls of share
+ * share_failures: of these, that failed
+ * share_leaks: pages that were shared still when a handle was closed
+ * guest_mapped: mappings of such pages by the guest now
+ * lingering: pages that are not shared any more but that the guest has mapped
+ *     still, and that are not free therefore
  */
 #define XEN_TESTBED_STATS(X)                \
     X(mapped, "mapped")                     \
@@ -124,6 +140,12 @@
     X(copies, "copies")                     \
     X(leaks, "leaks")                       \
     X(ports, "ports")                       \
-    X(notifies, "notifies")
+    X(notifies, "notifies")                 \
+    X(shared, "shared")                     \
+    X(share_calls, "share-calls")           \
+    X(share_failures, "share-failures")     \
+    X(share_leaks, "share-leaks")           \
+    X(guest_mapped, "guest-mapped")         \
+    X(lingering, "lingering")
 
 #endif /* HW_XEN_XEN_TESTBED_H */
