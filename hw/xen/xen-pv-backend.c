@@ -226,6 +226,30 @@ static void xen_pv_restart(XenPvBackend *backend)
     }
 }
 
+/*
+ * The frontend chooses among our "versions", or does not care: Linux writes
+ * nothing, and speaks as much of version 2 as it knows.
+ */
+static bool xen_pv_check_version(XenPvBackend *backend, Error **errp)
+{
+    XenDevice *xendev = &backend->xendev;
+    unsigned int len = 0;
+    char *raw = xs_node_read(xendev->xsh, XBT_NULL, &len, NULL,
+                             "%s/version", xendev->frontend_path);
+    bool good = !raw || (len == 1 && (*raw == '1' || *raw == '2'));
+
+    if (!good) {
+        g_autofree char *text = g_strndup(raw, MIN(len, 16));
+        g_autofree char *escaped = g_strescape(text, NULL);
+
+        error_setg(errp, "frontend chose version '%s' of the protocol, but "
+                   "versions 1 and 2 are there", escaped);
+    }
+    free(raw);
+
+    return good;
+}
+
 static void xen_pv_connect(XenPvBackend *backend)
 {
     XenPvBackendClass *class = XEN_PV_BACKEND_GET_CLASS(backend);
@@ -233,7 +257,8 @@ static void xen_pv_connect(XenPvBackend *backend)
     Error *local_err = NULL;
 
     trace_xen_pv_backend_connect(xendev->backend_path);
-    if (class->connect(backend, &local_err)) {
+    if (xen_pv_check_version(backend, &local_err) &&
+        class->connect(backend, &local_err)) {
         backend->connected = true;
         backend->attempts = 0;
         xen_device_backend_set_state(xendev, XenbusStateConnected);
