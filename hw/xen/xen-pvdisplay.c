@@ -14,6 +14,7 @@
 #include "hw/qdev-properties.h"
 #include "hw/xen/xen-displif.h"
 #include "hw/xen/xen-pv-backend.h"
+#include "hw/xen/xen-pv-share.h"
 #include "qapi/error.h"
 #include "qemu/main-loop.h"
 #include "qemu/module.h"
@@ -21,6 +22,7 @@
 #include "trace.h"
 #include "ui/console.h"
 #include "xen-pv-compat.h"
+#include "xen-pvdisplay-edid.h"
 #include "xen-pvdisplay-format.h"
 #include "xen-pvdisplay-surface.h"
 
@@ -59,6 +61,7 @@ struct XenPvDisplay {
     char *connectors_option;
     uint32_t refresh_rate;
     uint32_t max_pages;
+    bool be_alloc;
 
     GArray *modes;
     XenDisplif *card;
@@ -166,6 +169,17 @@ static void xen_pvdisplay_keep(void *opaque, uint32_t index)
     }
 }
 
+static int xen_pvdisplay_get_edid(void *opaque, uint32_t index, uint8_t *buf,
+                                  uint32_t size)
+{
+    XenPvDisplay *d = opaque;
+    uint32_t serial = d->backend.idx * XEN_PVDISPLAY_MAX_CONNECTORS + index;
+
+    return xen_pvdisplay_edid(buf, size,
+                              &g_array_index(d->modes, XenPvMode, index),
+                              d->refresh_rate, serial + 1);
+}
+
 static void xen_pvdisplay_flipped(void *opaque, uint32_t index)
 {
     XenPvConnector *c = xen_pvdisplay_connector(opaque, index);
@@ -209,6 +223,7 @@ static const XenDisplifOps xen_pvdisplay_ops = {
     .format_cpp = xen_pvdisplay_format_cpp,
     .show = xen_pvdisplay_show,
     .keep = xen_pvdisplay_keep,
+    .edid = xen_pvdisplay_get_edid,
     .flipped = xen_pvdisplay_flipped,
     .notify_request = xen_pvdisplay_notify_request,
     .notify_event = xen_pvdisplay_notify_event,
@@ -315,7 +330,8 @@ static bool xen_pvdisplay_write_nodes(XenPvDisplay *d, const char *frontend,
 {
     guint i;
 
-    if (!xen_pv_node_write(&d->backend, frontend, "be-alloc", "0", errp)) {
+    if (!xen_pv_node_write(&d->backend, frontend, "be-alloc",
+                           d->be_alloc ? "1" : "0", errp)) {
         return false;
     }
     for (i = 0; i < d->modes->len; i++) {
@@ -338,8 +354,11 @@ static bool xen_pvdisplay_write_nodes(XenPvDisplay *d, const char *frontend,
 static bool xen_pvdisplay_read_nodes(XenPvDisplay *d, const char *frontend,
                                      Error **errp)
 {
+    g_autofree char *be_alloc = xen_pv_node_read(&d->backend, frontend,
+                                                 "be-alloc");
     guint i;
 
+    d->be_alloc = be_alloc && !strcmp(be_alloc, "1");
     d->modes = xen_pvdisplay_modes_new();
     for (i = 0; i < XEN_PVDISPLAY_MAX_CONNECTORS; i++) {
         g_autofree char *dir = g_strdup_printf("%s/%u", frontend, i);
@@ -397,16 +416,22 @@ static bool xen_pvdisplay_configure(XenPvBackend *backend,
 {
     XenPvDisplay *d = XEN_PVDISPLAY(backend);
 
-    if (d->modes) {
-        return xen_pvdisplay_write_nodes(d, frontend, errp);
+    if (!d->modes && !toolstack) {
+        error_setg(errp, "connectors= is missing: name the screens, as in "
+                   "connectors='LEFT:1920x1080;RIGHT:1280x1024'");
+        return false;
     }
-    if (toolstack) {
-        return xen_pvdisplay_read_nodes(d, frontend, errp);
+    if (d->modes ? !xen_pvdisplay_write_nodes(d, frontend, errp)
+                 : !xen_pvdisplay_read_nodes(d, frontend, errp)) {
+        return false;
     }
-    error_setg(errp, "connectors= is missing: name the screens, as in "
-               "connectors='LEFT:1920x1080;RIGHT:1280x1024'");
+    if (d->be_alloc && !xen_pv_share_ops) {
+        error_setg(errp, "be-alloc needs a host that can share pages with "
+                   "its guests, which only a real Xen is");
+        return false;
+    }
 
-    return false;
+    return true;
 }
 
 /* ----------------------------------------------------------- life cycle */
@@ -448,6 +473,7 @@ static bool xen_pvdisplay_start(XenPvBackend *backend, Error **errp)
     }
     d->card = xen_displif_new(&xen_pvdisplay_ops, d, mapper, &limits);
     xen_pgdir_mapper_unref(mapper);
+    xen_displif_set_backend_alloc(d->card, d->be_alloc);
 
     d->connectors = g_new0(XenPvConnector, d->modes->len);
     for (i = 0; i < d->modes->len; i++) {
@@ -486,6 +512,7 @@ static const Property xen_pvdisplay_properties[] = {
     DEFINE_PROP_STRING("connectors", XenPvDisplay, connectors_option),
     DEFINE_PROP_UINT32("refresh-rate", XenPvDisplay, refresh_rate, 60),
     DEFINE_PROP_UINT32("max-pages", XenPvDisplay, max_pages, 65536),
+    DEFINE_PROP_BOOL("be-alloc", XenPvDisplay, be_alloc, false),
 };
 
 static void xen_pvdisplay_class_init(ObjectClass *class,
@@ -513,6 +540,8 @@ static void xen_pvdisplay_class_init(ObjectClass *class,
         "flips per second that a guest can see, in Hz");
     object_class_property_set_description(class, "max-pages",
         "most pages of the guest that may be mapped at once");
+    object_class_property_set_description(class, "be-alloc",
+        "the guest may have its buffers allocated by QEMU");
 }
 
 static const TypeInfo xen_pvdisplay_info = {
