@@ -1,0 +1,730 @@
+/*
+ * QTest of xen-pvdisplay, over a fake Xen and against a fake frontend:
+ * buffers that the backend allocates, EDID, protocol versions
+ *
+ * Copyright (c) 2026 The Xen PV display and sound for QEMU authors
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+
+#include "libqtest.h"
+#include "qemu/bswap.h"
+#include "qobject/qdict.h"
+
+#include "../frontend/xen-front-display.h"
+
+#define WIDTH           800
+#define HEIGHT          600
+#define PAGES           ((WIDTH * HEIGHT * 4 + 4095) / 4096)
+
+#define TESTBED         "dom0-pages=1024"
+#define CARD            "-device xen-pvdisplay,id=disp0,be-alloc=on," \
+                        "connectors='LEFT:800x600' "
+
+#define COOKIE_A        0xffff888004210800ull
+#define COOKIE_B        0xffff888004210c00ull
+
+/* One QEMU, its guest, and the guest's frontend of card 0 */
+typedef struct Test {
+    QTestState *qts;
+    char *dir;
+    char *memory;
+    char *socket;
+    XenGuest *guest;
+    XenFrontDisplay *display;
+} Test;
+
+static void test_start(Test *t, const char *testbed, const char *devices)
+{
+    GError *err = NULL;
+
+    memset(t, 0, sizeof(*t));
+    t->dir = g_dir_make_tmp("xen-pvdisplay-XXXXXX", &err);
+    g_assert_no_error(err);
+    t->memory = g_build_filename(t->dir, "memory", NULL);
+    t->socket = g_build_filename(t->dir, "guest", NULL);
+    t->qts = qtest_initf("-machine none -nodefaults "
+                         "-object memory-backend-file,id=dom,size=64M,"
+                         "share=on,mem-path=%s "
+                         "-chardev socket,id=guest,path=%s,server=on,wait=off "
+                         "-device xen-testbed,id=xen,memdev=dom,"
+                         "chardev=guest,%s %s",
+                         t->memory, t->socket, testbed, devices);
+    t->guest = xen_guest_new(t->memory, t->socket, &err);
+    g_assert_no_error(err);
+    t->display = xen_front_display_new(t->guest, 0);
+}
+
+static void test_stats(Test *t, XenGuestStats *stats)
+{
+    g_assert_cmpint(xen_guest_stats(t->guest, stats), ==, 0);
+}
+
+static void test_end(Test *t)
+{
+    XenGuestStats stats;
+
+    test_stats(t, &stats);
+    g_assert_cmpuint(stats.leaks, ==, 0);
+    g_assert_cmpuint(stats.bad_unmaps, ==, 0);
+    g_assert_cmpuint(stats.share_leaks, ==, 0);
+    qtest_quit(t->qts);
+
+    g_assert_cmpuint(xen_guest_count_in_use(t->guest), ==, 0);
+    g_assert_cmpuint(xen_front_display_free(t->display), ==, 0);
+    xen_guest_free(t->guest);
+    unlink(t->memory);
+    unlink(t->socket);
+    rmdir(t->dir);
+    g_free(t->memory);
+    g_free(t->socket);
+    g_free(t->dir);
+}
+
+static void test_connect(Test *t)
+{
+    g_assert_cmpint(xen_front_display_connect(t->display), ==, 0);
+}
+
+static void test_unload(Test *t)
+{
+    XenGuestStats stats;
+
+    g_assert_cmpint(xen_front_display_unload(t->display), ==, 0);
+    test_stats(t, &stats);
+    g_assert_cmpuint(stats.mapped, ==, 0);
+    g_assert_cmpuint(stats.ports, ==, 0);
+    g_assert_cmpuint(stats.shared, ==, 0);
+}
+
+static void write_node(Test *t, const char *dir, const char *key,
+                       const char *value)
+{
+    g_autofree char *path = g_strdup_printf("%s/%s", dir, key);
+
+    g_assert_cmpint(xen_guest_dom0_write(t->guest, path, "%s", value), ==, 0);
+}
+
+/* What the toolstack does for a card */
+static void toolstack_attach(Test *t, const char *be_alloc)
+{
+    const char *front = t->display->frontend_path;
+    const char *back = t->display->backend_path;
+
+    g_assert_cmpint(xen_guest_call(t->guest, NULL, "dom0 create %s %u %u",
+                                   front, XEN_TESTBED_GUEST,
+                                   XEN_TESTBED_BACKEND), ==, 0);
+    write_node(t, front, "backend", back);
+    write_node(t, front, "backend-id", "0");
+    if (be_alloc) {
+        write_node(t, front, "be-alloc", be_alloc);
+    }
+    write_node(t, front, "0/resolution", "800x600");
+    write_node(t, front, "state", "1");
+    g_assert_cmpint(xen_guest_call(t->guest, NULL, "dom0 create %s %u %u",
+                                   back, XEN_TESTBED_BACKEND,
+                                   XEN_TESTBED_GUEST), ==, 0);
+    write_node(t, back, "frontend", front);
+    write_node(t, back, "frontend-id", "1");
+    write_node(t, back, "online", "1");
+    write_node(t, back, "state", "1");
+}
+
+/* The screen shows the picture that was drawn with @seed */
+static void check_screen(Test *t, const char *device, uint32_t seed)
+{
+    g_autofree char *path = g_build_filename(t->dir, "screen.ppm", NULL);
+    g_autofree char *file = NULL;
+    static const char head[] = "P6\n800 600\n255\n";
+    const uint8_t *rgb;
+    gsize size;
+    uint32_t i;
+
+    qtest_qmp_assert_success(t->qts,
+                             "{ 'execute': 'screendump', 'arguments': "
+                             "{ 'filename': %s, 'device': %s } }",
+                             path, device);
+    g_assert_true(g_file_get_contents(path, &file, &size, NULL));
+    unlink(path);
+    g_assert_cmpuint(size, ==, strlen(head) + WIDTH * HEIGHT * 3);
+    g_assert_cmpmem(file, strlen(head), head, strlen(head));
+    rgb = (uint8_t *)file + strlen(head);
+    for (i = 0; i < WIDTH * HEIGHT; i++, rgb += 3) {
+        uint32_t want = xen_front_pixel(i % WIDTH, i / WIDTH, seed);
+
+        if ((rgb[0] << 16 | rgb[1] << 8 | rgb[2]) != want) {
+            g_test_message("differs at %u,%u", i % WIDTH, i / WIDTH);
+            g_assert_cmphex(rgb[0] << 16 | rgb[1] << 8 | rgb[2], ==, want);
+        }
+    }
+}
+
+/* Backend allocation: the buffer as Linux makes and unmakes it */
+
+static XenFrontBuffer *alloc_buffer(Test *t, uint64_t cookie)
+{
+    XenFrontBuffer *buffer = g_new0(XenFrontBuffer, 1);
+
+    buffer->width = WIDTH;
+    buffer->height = HEIGHT;
+    buffer->stride = WIDTH * 4;
+    buffer->dbuf = cookie;
+    buffer->fb = ~cookie;
+    buffer->pgdir = xen_front_pgdir_new_be_alloc(t->guest,
+                                                 buffer->stride * HEIGHT);
+    g_assert_nonnull(buffer->pgdir);
+    return buffer;
+}
+
+static int alloc_create(Test *t, XenFrontBuffer *buffer)
+{
+    return xen_front_dbuf_create(t->display, buffer->dbuf, WIDTH, HEIGHT, 32,
+                                 buffer->pgdir->size,
+                                 XENDISPL_DBUF_FLG_REQ_ALLOC,
+                                 xen_front_pgdir_ref(buffer->pgdir), 0);
+}
+
+static XenFrontBuffer *new_buffer(Test *t, uint64_t cookie)
+{
+    XenFrontBuffer *buffer = alloc_buffer(t, cookie);
+
+    g_assert_cmpint(alloc_create(t, buffer), ==, 0);
+    g_assert_cmpint(xen_front_pgdir_map(buffer->pgdir), ==, 0);
+    g_assert_cmpint(xen_front_fb_attach(t->display, buffer->dbuf, buffer->fb,
+                                        WIDTH, HEIGHT, XEN_FRONT_XRGB8888),
+                    ==, 0);
+    return buffer;
+}
+
+static int show(Test *t, XenFrontBuffer *buffer)
+{
+    return xen_front_set_config(&t->display->connectors[0], buffer->fb, 0, 0,
+                                WIDTH, HEIGHT, 32);
+}
+
+static void test_alloc(const void *testbed)
+{
+    XenGuestStats stats, before;
+    XenFrontConnector *c;
+    XenFrontBuffer *a, *b;
+    Test t;
+
+    test_start(&t, testbed, CARD);
+    test_connect(&t);
+    c = &t.display->connectors[0];
+    a = new_buffer(&t, COOKIE_A);
+    b = new_buffer(&t, COOKIE_B);
+    test_stats(&t, &before);
+    g_assert_cmpuint(before.shared, ==, 2 * PAGES);
+    g_assert_cmpuint(before.guest_mapped, ==, 2 * PAGES);
+    /* Of the guest's pages none but ring and events */
+    g_assert_cmpuint(before.mapped, ==, 2);
+
+    /* Zeroed, and not shown before anybody draws */
+    g_assert_cmpuint(a->pgdir->data[0], ==, 0);
+    g_assert_cmpuint(a->pgdir->data[a->pgdir->size - 1], ==, 0);
+    xen_front_buffer_draw(a, 1);
+    xen_front_buffer_draw(b, 2);
+    g_assert_cmpint(show(&t, a), ==, 0);
+    check_screen(&t, "disp0", 1);
+    g_assert_cmpint(xen_front_flip(c, b->fb), ==, 0);
+    qtest_clock_step(t.qts, 1000000000 / 60 + 1);
+    g_assert_true(xen_front_wait_events(c, 1, XEN_FRONT_TIMEOUT));
+    check_screen(&t, "disp0", 2);
+    xen_front_buffer_draw(b, 3);
+    check_screen(&t, "disp0", 3);
+    test_stats(&t, &stats);
+    g_assert_cmpuint(stats.map_calls, ==, before.map_calls);
+    g_assert_cmpuint(stats.share_calls, ==, 2);
+
+    /* First the guest lets go, then the backend does; the picture stays */
+    g_assert_cmpuint(xen_front_buffer_free(b), ==, 0);
+    g_assert_cmpint(xen_front_dbuf_destroy(t.display, COOKIE_B), ==, 0);
+    check_screen(&t, "disp0", 3);
+    test_stats(&t, &stats);
+    g_assert_cmpuint(stats.shared, ==, PAGES);
+    g_assert_cmpuint(stats.lingering, ==, 0);
+    g_assert_cmpint(xen_front_dbuf_destroy(t.display, COOKIE_B), ==, -ENOENT);
+
+    /* Buffers that are left go with the connection */
+    test_unload(&t);
+    test_stats(&t, &stats);
+    g_assert_cmpuint(stats.lingering, ==, PAGES);
+    g_assert_cmpuint(xen_front_buffer_free(a), ==, 0);
+    test_stats(&t, &stats);
+    g_assert_cmpuint(stats.lingering, ==, 0);
+    test_end(&t);
+}
+
+/* A guest that keeps its mappings keeps its pages, and nobody else's */
+static void test_lingering(const void *testbed)
+{
+    XenGuestStats stats;
+    XenFrontBuffer *a, *b;
+    Test t;
+
+    test_start(&t, testbed, CARD);
+    test_connect(&t);
+    a = new_buffer(&t, COOKIE_A);
+    xen_front_buffer_draw(a, 1);
+    g_assert_cmpint(xen_front_dbuf_destroy(t.display, COOKIE_A), ==, 0);
+    test_stats(&t, &stats);
+    g_assert_cmpuint(stats.shared, ==, 0);
+    g_assert_cmpuint(stats.lingering, ==, PAGES);
+
+    /* No page of another buffer is one of these */
+    b = new_buffer(&t, COOKIE_B);
+    xen_front_buffer_draw(b, 2);
+    xen_front_buffer_draw(a, 3);
+    g_assert_cmpint(show(&t, b), ==, 0);
+    check_screen(&t, "disp0", 2);
+
+    /* There is an end to it, and what was lingering can be used again */
+    g_assert_cmpint(xen_front_dbuf_destroy(t.display, COOKIE_B), ==, 0);
+    {
+        XenFrontBuffer *c = alloc_buffer(&t, COOKIE_A);
+
+        g_assert_cmpint(alloc_create(&t, c), ==, -ENOSPC);
+        g_assert_cmpuint(xen_front_buffer_free(b), ==, 0);
+        g_assert_cmpint(alloc_create(&t, c), ==, 0);
+        g_assert_cmpuint(xen_front_buffer_free(c), ==, 0);
+    }
+    test_unload(&t);
+    g_assert_cmpuint(xen_front_buffer_free(a), ==, 0);
+    test_end(&t);
+}
+
+static void check_refused(Test *t, XenFrontBuffer *buffer, int status)
+{
+    XenGuestStats before, after;
+
+    test_stats(t, &before);
+    g_assert_cmpint(alloc_create(t, buffer), ==, status);
+    test_stats(t, &after);
+    g_assert_cmpuint(after.shared, ==, before.shared);
+    g_assert_cmpuint(after.mapped, ==, before.mapped);
+    g_assert_cmpuint(xen_front_pgdir_page(buffer->pgdir, 0)->refs[0], ==, 0);
+    /* What Linux sends for each failure, twice */
+    g_assert_cmpint(xen_front_dbuf_destroy(t->display, buffer->dbuf), ==,
+                    -ENOENT);
+    g_assert_cmpint(xen_front_dbuf_destroy(t->display, buffer->dbuf), ==,
+                    -ENOENT);
+}
+
+/* The log names what to do; see also xen-pv-gntshr.c */
+static void test_failures(const void *testbed)
+{
+    g_autofree char *log = NULL;
+    g_autofree char *text = NULL;
+    g_autofree char *devices = NULL;
+    XenFrontBuffer *a, *b;
+    Test t;
+    int fd;
+
+    fd = g_file_open_tmp("xen-pvdisplay-log-XXXXXX", &log, NULL);
+    g_assert_cmpint(fd, >=, 0);
+    close(fd);
+    devices = g_strdup_printf("-D %s -trace xen_pv_guest_warn %s", log, CARD);
+    test_start(&t, testbed, devices);
+    test_connect(&t);
+
+    a = alloc_buffer(&t, COOKIE_A);
+    g_assert_cmpint(xen_guest_call(t.guest, NULL, "fail share 1 %d", ENOMEM),
+                    ==, 0);
+    check_refused(&t, a, -ENOMEM);
+    g_assert_cmpint(xen_guest_call(t.guest, NULL, "fail map 1 %d", EINVAL),
+                    ==, 0);
+    check_refused(&t, a, -EINVAL);
+    b = new_buffer(&t, COOKIE_B);
+    g_assert_cmpint(alloc_create(&t, a), ==, 0);
+    g_assert_cmpint(xen_front_dbuf_destroy(t.display, COOKIE_A), ==, 0);
+    xen_front_pgdir_fill(a->pgdir);
+
+    /* The end of what there is */
+    g_assert_cmpint(xen_guest_call(t.guest, NULL, "fail share 1 %d", ENOSPC),
+                    ==, 0);
+    check_refused(&t, a, -ENOSPC);
+    xen_front_buffer_draw(b, 5);
+    g_assert_cmpint(show(&t, b), ==, 0);
+    check_screen(&t, "disp0", 5);
+
+    /* No data offset, no import */
+    g_assert_cmpint(xen_front_dbuf_create(t.display, COOKIE_A, 32, 32, 32,
+                                          8192, XENDISPL_DBUF_FLG_REQ_ALLOC,
+                                          xen_front_pgdir_ref(a->pgdir), 64),
+                    ==, -EINVAL);
+    g_assert_cmpint(xen_front_dbuf_create(t.display, COOKIE_A, 0, 0, 0,
+                                          8192, XENDISPL_DBUF_FLG_REQ_ALLOC,
+                                          xen_front_pgdir_ref(a->pgdir), 0),
+                    ==, -EINVAL);
+
+    g_assert_cmpuint(xen_front_buffer_free(a), ==, 0);
+    g_assert_cmpuint(xen_front_buffer_free(b), ==, 0);
+    test_unload(&t);
+    test_end(&t);
+    g_assert_true(g_file_get_contents(log, &text, NULL, NULL));
+    g_assert_nonnull(strstr(text, "cannot share 469 pages with the guest"));
+    g_assert_nonnull(strstr(text, "dom0-pages=1024, 469 more are needed"));
+    unlink(log);
+}
+
+/* Only where the node of the toolstack is exactly "1" */
+static void test_node(const void *testbed)
+{
+    static const struct {
+        const char *node;
+        bool allowed;
+    } nodes[] = {
+        { "1", true }, { "0", false }, { NULL, false }, { "", false },
+        { "01", false }, { "1 ", false }, { "2", false }, { "yes", false },
+    };
+    XenFrontBuffer *a, *b;
+    XenGuestStats stats;
+    uint32_t i;
+    Test t;
+
+    for (i = 0; i < ARRAY_SIZE(nodes); i++) {
+        test_start(&t, testbed, "");
+        toolstack_attach(&t, nodes[i].node);
+        test_connect(&t);
+        if (nodes[i].allowed) {
+            a = new_buffer(&t, COOKIE_A);
+            xen_front_buffer_draw(a, 6);
+            g_assert_cmpint(show(&t, a), ==, 0);
+            check_screen(&t, "vdispl-0", 6);
+        } else {
+            /* The bit is what a slot was left with: it is not looked at */
+            a = alloc_buffer(&t, COOKIE_A);
+            check_refused(&t, a, -EINVAL);
+            b = xen_front_buffer_new(t.guest, WIDTH, HEIGHT, COOKIE_B);
+            g_assert_cmpint(alloc_create(&t, b), ==, 0);
+            g_assert_cmpint(xen_front_dbuf_destroy(t.display, COOKIE_B), ==,
+                            0);
+            g_assert_cmpuint(xen_front_buffer_free(b), ==, 0);
+            test_stats(&t, &stats);
+            g_assert_cmpuint(stats.share_calls, ==, 0);
+        }
+        g_assert_cmpuint(xen_front_buffer_free(a), ==, 0);
+        test_unload(&t);
+        test_end(&t);
+    }
+
+    /* Nor does a card have it that was not told to */
+    test_start(&t, testbed, "-device xen-pvdisplay,connectors=64x64");
+    {
+        g_autofree char *path = g_strdup_printf("%s/be-alloc",
+                                                t.display->frontend_path);
+        g_autofree char *value = xen_guest_read(t.guest, path);
+
+        g_assert_cmpstr(value, ==, "0");
+    }
+    test_end(&t);
+}
+
+/* QEMU quits, or the guest dies, while pages are shared */
+static void test_ends(const void *testbed)
+{
+    XenFrontBuffer *a;
+    Test t;
+
+    test_start(&t, testbed, CARD);
+    test_connect(&t);
+    a = new_buffer(&t, COOKIE_A);
+    g_assert_cmpint(show(&t, a), ==, 0);
+    qtest_qmp_assert_success(t.qts, "{ 'execute': 'device_del', "
+                             "'arguments': { 'id': 'disp0' } }");
+    qtest_qmp_eventwait(t.qts, "DEVICE_DELETED");
+    g_assert_cmpuint(xen_front_buffer_free(a), ==, 0);
+    test_end(&t);
+
+    test_start(&t, testbed, CARD);
+    test_connect(&t);
+    a = new_buffer(&t, COOKIE_A);
+    g_assert_cmpint(show(&t, a), ==, 0);
+    g_assert_cmpint(xen_guest_call(t.guest, NULL, "vanish"), ==, 0);
+    test_end(&t);
+    g_free(a);
+}
+
+/* EDID */
+
+static const uint8_t edid_header[8] = {
+    0x00, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x00
+};
+
+static bool sum_is_zero(const uint8_t *bytes, size_t count)
+{
+    uint8_t sum = 0;
+
+    while (count--) {
+        sum += *bytes++;
+    }
+    return sum == 0;
+}
+
+/* Text of the descriptor of that kind, wherever it is; to be freed */
+static char *edid_text(const uint8_t *edid, uint32_t size, uint8_t kind)
+{
+    uint32_t at = 54;
+
+    while (at + 18 <= MIN(size, 256)) {
+        const uint8_t *desc = edid + at;
+
+        if (!desc[0] && !desc[1] && !desc[2] && desc[3] == kind) {
+            return g_strchomp(g_strndup((const char *)desc + 5, 13));
+        }
+        at += 18;
+        if (at > 126 - 18 && at < 128) {
+            at = 128 + edid[130];
+        }
+    }
+    return NULL;
+}
+
+typedef struct Timing {
+    uint32_t clock;             /* in units of 10 kHz */
+    uint32_t width;
+    uint32_t hblank;
+    uint32_t height;
+    uint32_t vblank;
+} Timing;
+
+/* The preferred mode: of the base block, or of a DisplayID extension */
+static void edid_timing(const uint8_t *edid, uint32_t size, Timing *timing)
+{
+    const uint8_t *d = edid + 54;
+
+    if (lduw_le_p(d)) {
+        timing->clock = lduw_le_p(d);
+        timing->width = d[2] | (d[4] & 0xf0) << 4;
+        timing->hblank = d[3] | (d[4] & 0x0f) << 8;
+        timing->height = d[5] | (d[7] & 0xf0) << 4;
+        timing->vblank = d[6] | (d[7] & 0x0f) << 8;
+        return;
+    }
+    g_assert_cmpuint(size, ==, 384);
+    d = edid + 256;
+    g_assert_cmpuint(d[0], ==, 0x70);
+    g_assert_true(sum_is_zero(d + 1, d[2] + 5));
+    d += 5;
+    g_assert_cmpuint(d[0], ==, 0x03);
+    g_assert_cmpuint(d[2], >=, 20);
+    timing->clock = d[3] | d[4] << 8 | d[5] << 16;
+    timing->width = lduw_le_p(d + 7) + 1;
+    timing->hblank = lduw_le_p(d + 9) + 1;
+    timing->height = lduw_le_p(d + 15) + 1;
+    timing->vblank = lduw_le_p(d + 17) + 1;
+}
+
+static void check_edid(const uint8_t *edid, uint32_t size, uint32_t width,
+                       uint32_t height, uint32_t rate, const char *name,
+                       const char *serial)
+{
+    g_autofree char *has_name = edid_text(edid, size, 0xfc);
+    g_autofree char *has_serial = edid_text(edid, size, 0xff);
+    Timing timing;
+    uint64_t pixels;
+    uint32_t i;
+
+    g_assert_cmpmem(edid, 8, edid_header, 8);
+    g_assert_cmpuint(size, ==, 128 * (edid[126] + 1));
+    for (i = 0; i < size; i += 128) {
+        g_assert_true(sum_is_zero(edid + i, 128));
+    }
+    g_assert_cmpstr(has_name, ==, name);
+    g_assert_cmpstr(has_serial, ==, serial);
+
+    edid_timing(edid, size, &timing);
+    g_assert_cmpuint(timing.width, ==, width);
+    g_assert_cmpuint(timing.height, ==, height);
+    g_assert_cmpuint(timing.hblank, >, 0);
+    g_assert_cmpuint(timing.vblank, >, 0);
+    pixels = (uint64_t)(timing.width + timing.hblank) *
+             (timing.height + timing.vblank);
+    /* The clock says which rate that makes, to half a Hz */
+    g_assert_cmpuint((timing.clock * 10000ull + pixels / 2) / pixels, ==,
+                     rate);
+}
+
+/* A connector, its options, and what its EDID must say */
+static const struct {
+    uint32_t width;
+    uint32_t height;
+    uint32_t rate;
+    uint32_t size;
+    const char *id;
+    const char *name;
+} monitors[] = {
+    { 640, 480, 60, 256, "a", "a" },
+    { 1920, 1080, 60, 256, "LEFT", "LEFT" },
+    { 1920, 1080, 144, 256, "LEFT-OF-THE-DESK", "LEFT-OF-THE-" },
+    { 2560, 1440, 60, 256, "1", "1" },
+    /* 695.2 MHz: more than a detailed timing's 16 bits hold */
+    { 3840, 2160, 60, 384, "4K", "4K" },
+    { 3840, 2160, 30, 256, "4K", "4K" },
+    { 4096, 2160, 60, 384, "4K", "4K" },
+    { 8192, 8192, 60, 384, "8K", "8K" },
+};
+
+static void test_edid(const void *testbed)
+{
+    uint32_t i, j, size;
+    XenFrontPgdir *pgdir;
+    XenGuestStats before, after;
+    Test t;
+
+    for (i = 0; i < ARRAY_SIZE(monitors); i++) {
+        g_autofree char *card =
+            g_strdup_printf("-device xen-pvdisplay,connectors="
+                            "'%s:%ux%u;2nd:%ux%u',refresh-rate=%u",
+                            monitors[i].id, monitors[i].width,
+                            monitors[i].height, monitors[i].width,
+                            monitors[i].height, monitors[i].rate);
+
+        test_start(&t, testbed, card);
+        test_connect(&t);
+        pgdir = xen_front_pgdir_new(t.guest, XENDISPL_EDID_MAX_SIZE);
+        test_stats(&t, &before);
+        for (j = 0; j < 2; j++) {
+            memset(pgdir->data, 0xee, XENDISPL_EDID_MAX_SIZE);
+            size = 0;
+            g_assert_cmpint(xen_front_get_edid(&t.display->connectors[j],
+                                               XENDISPL_EDID_MAX_SIZE,
+                                               xen_front_pgdir_ref(pgdir),
+                                               &size), ==, 0);
+            g_assert_cmpuint(size, ==, monitors[i].size);
+            check_edid(pgdir->data, size, monitors[i].width,
+                       monitors[i].height, monitors[i].rate,
+                       j ? "2nd" : monitors[i].name, j ? "2" : "1");
+            g_assert_cmpuint(pgdir->data[size], ==, 0xee);
+        }
+        test_stats(&t, &after);
+        g_assert_cmpuint(after.mapped, ==, before.mapped);
+        g_assert_cmpuint(xen_front_pgdir_in_use(pgdir), ==, 0);
+        g_assert_cmpuint(xen_front_pgdir_free(pgdir), ==, 0);
+        test_unload(&t);
+        test_end(&t);
+    }
+}
+
+static void test_bad_edid(const void *testbed)
+{
+    XenFrontConnector *c;
+    XenFrontPgdir *pgdir;
+    uint32_t ref, size = 1;
+    Test t;
+
+    test_start(&t, testbed, CARD);
+    test_connect(&t);
+    c = &t.display->connectors[0];
+    pgdir = xen_front_pgdir_new(t.guest, XENDISPL_EDID_MAX_SIZE);
+    ref = xen_front_pgdir_ref(pgdir);
+
+    g_assert_cmpint(xen_front_get_edid(c, 0, ref, &size), ==, -EINVAL);
+    g_assert_cmpuint(size, ==, 0);
+    g_assert_cmpint(xen_front_get_edid(c, 256, ref, &size), ==, -EINVAL);
+    g_assert_cmpint(xen_front_get_edid(c, XENDISPL_EDID_MAX_SIZE - 1, ref,
+                                       &size), ==, -EINVAL);
+    g_assert_cmpint(xen_front_get_edid(c, XENDISPL_EDID_MAX_SIZE, 0, &size),
+                    ==, -EINVAL);
+    g_assert_cmpint(xen_front_get_edid(c, XENDISPL_EDID_MAX_SIZE, UINT32_MAX,
+                                       &size), ==, -EINVAL);
+    xen_front_pgdir_page(pgdir, 0)->refs[7] = 0;
+    g_assert_cmpint(xen_front_get_edid(c, XENDISPL_EDID_MAX_SIZE, ref, &size),
+                    ==, -EINVAL);
+    xen_front_pgdir_fill(pgdir);
+    /* A page that may not be written */
+    xen_guest_entry(t.guest, pgdir->refs[0])->flags |= GTF_readonly;
+    g_assert_cmpint(xen_front_get_edid(c, XENDISPL_EDID_MAX_SIZE, ref, &size),
+                    ==, -EINVAL);
+    xen_guest_entry(t.guest, pgdir->refs[0])->flags &= ~GTF_readonly;
+    g_assert_cmpuint(xen_front_pgdir_in_use(pgdir), ==, 0);
+    g_assert_cmpint(xen_front_get_edid(c, UINT32_MAX, ref, &size), ==, 0);
+    g_assert_cmpuint(size, ==, 256);
+
+    g_assert_cmpuint(xen_front_pgdir_free(pgdir), ==, 0);
+    test_unload(&t);
+    test_end(&t);
+}
+
+/* Versions */
+
+static void test_version(const void *testbed)
+{
+    static const char *const good[] = { "1", "2" };
+    static const char *const bad[] = { "3", "", "1,2", "one\n" };
+    g_autofree char *offered = NULL;
+    g_autofree char *node = NULL;
+    g_autofree char *path = NULL;
+    uint32_t i;
+    Test t;
+
+    test_start(&t, testbed, CARD);
+    path = g_strdup_printf("%s/version", t.display->frontend_path);
+    node = g_strdup_printf("%s/versions", t.display->backend_path);
+    offered = xen_guest_read(t.guest, node);
+    g_assert_cmpstr(offered, ==, "1,2");
+
+    for (i = 0; i < ARRAY_SIZE(good); i++) {
+        g_assert_cmpint(xen_guest_write(t.guest, path, "%s", good[i]), ==, 0);
+        test_connect(&t);
+        test_unload(&t);
+        xen_front_display_set_state(t.display, XenbusStateInitialising);
+    }
+    for (i = 0; i < ARRAY_SIZE(bad); i++) {
+        g_assert_cmpint(xen_guest_write(t.guest, path, "%s", bad[i]), ==, 0);
+        g_assert_true(xen_front_display_wait_backend(t.display,
+                                                     XenbusStateInitWait,
+                                                     XEN_GUEST_DEADLINE));
+        g_assert_cmpint(xen_front_display_read_config(t.display), ==, 0);
+        g_assert_cmpint(xen_front_display_alloc_rings(t.display), ==, 0);
+        g_assert_cmpint(xen_front_display_publish(t.display), ==, 0);
+        xen_front_display_set_state(t.display, XenbusStateInitialised);
+        g_assert_true(xen_front_display_wait_backend(t.display,
+                                                     XenbusStateClosed,
+                                                     XEN_GUEST_DEADLINE));
+        g_assert_cmpuint(xen_front_display_free_rings(t.display), ==, 0);
+        xen_front_display_set_state(t.display, XenbusStateInitialising);
+    }
+    g_assert_cmpint(xen_guest_rm(t.guest, path), ==, 0);
+    test_connect(&t);
+    test_unload(&t);
+    test_end(&t);
+}
+
+static const struct {
+    const char *name;
+    void (*fn)(const void *testbed);
+    bool single_map;            /* is another way there: run it, too */
+} cases[] = {
+    { "be-alloc/life", test_alloc, true },
+    { "be-alloc/lingering", test_lingering },
+    { "be-alloc/failures", test_failures, true },
+    { "be-alloc/node", test_node },
+    { "be-alloc/ends", test_ends, true },
+    { "edid/content", test_edid, true },
+    { "edid/bad", test_bad_edid, true },
+    { "version", test_version },
+};
+
+int main(int argc, char **argv)
+{
+    int i;
+
+    g_test_init(&argc, &argv, NULL);
+    for (i = 0; i < ARRAY_SIZE(cases); i++) {
+        g_autofree char *name = g_strdup_printf("xen-pvdisplay/%s",
+                                                cases[i].name);
+        g_autofree char *single =
+            g_strdup_printf("xen-pvdisplay/single-map/%s", cases[i].name);
+
+        qtest_add_data_func(name, TESTBED, cases[i].fn);
+        if (cases[i].single_map) {
+            qtest_add_data_func(single, TESTBED ",single-map=on",
+                                cases[i].fn);
+        }
+    }
+    return g_test_run();
+}
