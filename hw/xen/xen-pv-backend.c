@@ -31,6 +31,7 @@
 #include "system/system.h"
 #include "trace.h"
 #include "xen-pv-compat.h"
+#include "xen-pv-status.h"
 
 /* Numbers of cards that idx=-1 tries */
 #define XEN_PV_MAX_IDX 100
@@ -42,6 +43,9 @@
 /* Log lines that a guest may cause in each window */
 #define XEN_PV_LOG_LINES 10
 #define XEN_PV_LOG_WINDOW_MS 10000
+
+/* Node of a backend: the id of the device that serves it, or "-" */
+#define XEN_PV_MARK "qemu-id"
 
 /* The longest value that any of our nodes may sensibly have */
 #define XEN_PV_NODE_MAX 256
@@ -65,6 +69,8 @@ void xen_pv_guest_warn(XenPvBackend *backend, const char *fmt, ...)
     text = g_strdup_vprintf(fmt, ap);
     va_end(ap);
     trace_xen_pv_guest_warn(path, text);
+    g_free(backend->last_error);
+    backend->last_error = g_strdup(text);
 
     if (log->lines && now - log->window_start >= XEN_PV_LOG_WINDOW_MS) {
         log->lines = 0;
@@ -371,19 +377,14 @@ static void xen_pv_state_changed(void *opaque, const char *path)
 
 /* ---------------------------------------------------------- life cycle */
 
-static bool xen_pv_idx_is_free(XenPvBackend *backend, int idx)
+/* The mark that tells the cards of a QEMU that was killed from others' */
+static const char *xen_pv_mark(XenPvBackend *backend)
 {
-    const char *device = XEN_DEVICE_GET_CLASS(backend)->device;
-    g_autofree char *dir = g_strdup_printf("/local/domain/%u/device/%s/%d",
-                                           backend->xendev.frontend_id,
-                                           device, idx);
-    g_autofree char *state = xen_pv_node_read(backend, dir, "state");
-
-    return !state;
+    return DEVICE(backend)->id ?: "-";
 }
 
 /* Two cards of one number would fight over the same nodes */
-static bool xen_pv_idx_is_ours(XenPvBackend *backend)
+static bool xen_pv_idx_is_ours(XenPvBackend *backend, int idx)
 {
     BusState *bus = qdev_get_parent_bus(DEVICE(backend));
     BusChild *kid;
@@ -392,7 +393,7 @@ static bool xen_pv_idx_is_ours(XenPvBackend *backend)
         XenPvBackend *other = (XenPvBackend *)
             object_dynamic_cast(OBJECT(kid->child), TYPE_XEN_PV_BACKEND);
 
-        if (other && other != backend && other->idx == backend->idx &&
+        if (other && other != backend && other->idx == idx &&
             other->xendev.frontend_id == backend->xendev.frontend_id &&
             object_get_class(OBJECT(other)) ==
             object_get_class(OBJECT(backend))) {
@@ -403,12 +404,33 @@ static bool xen_pv_idx_is_ours(XenPvBackend *backend)
     return false;
 }
 
+/*
+ * Free is a number without nodes, or with the nodes that this very card left
+ * when its QEMU was killed: the guest gets it back under the same number.
+ */
+static bool xen_pv_idx_is_free(XenPvBackend *backend, int idx)
+{
+    XenDeviceClass *class = XEN_DEVICE_GET_CLASS(backend);
+    domid_t domid = backend->xendev.frontend_id;
+    g_autofree char *front = g_strdup_printf("/local/domain/%u/device/%s/%d",
+                                             domid, class->device, idx);
+    g_autofree char *back =
+        g_strdup_printf("/local/domain/%u/backend/%s/%u/%d",
+                        xen_pv_bus(backend)->backend_id, class->backend,
+                        domid, idx);
+    g_autofree char *state = xen_pv_node_read(backend, front, "state");
+    g_autofree char *mark = xen_pv_node_read(backend, back, XEN_PV_MARK);
+
+    return !xen_pv_idx_is_ours(backend, idx) &&
+           (!state || g_strcmp0(mark, xen_pv_mark(backend)) == 0);
+}
+
 static char *xen_pv_get_name(XenDevice *xendev, Error **errp)
 {
     XenPvBackend *backend = XEN_PV_BACKEND(xendev);
     int idx;
 
-    if (backend->idx >= 0 && xen_pv_idx_is_ours(backend)) {
+    if (backend->idx >= 0 && xen_pv_idx_is_ours(backend, backend->idx)) {
         error_setg(errp, "idx=%d is taken by another card", backend->idx);
         return NULL;
     }
@@ -455,6 +477,10 @@ static char *xen_pv_get_frontend_path(XenDevice *xendev, Error **errp)
     if (class->configure(backend, path, toolstack, errp)) {
         xs_node_printf(bus->xsh, XBT_NULL, xendev->backend_path, "versions",
                        errp, "1,2");
+    }
+    if (!*errp) {
+        xs_node_printf(bus->xsh, XBT_NULL, xendev->backend_path, XEN_PV_MARK,
+                       errp, "%s", xen_pv_mark(backend));
     }
     if (*errp) {
         if (!toolstack) {
@@ -606,9 +632,52 @@ void xen_pv_backend_create(XenBackendInstance *instance,
     object_unref(OBJECT(dev));
 }
 
+static void xen_pv_revive(struct qemu_xs_handle *xsh, const char *dir)
+{
+    g_autofree char *mark = NULL;
+    unsigned int online = 0, state = XenbusStateUnknown;
+    char *raw = xs_node_read(xsh, XBT_NULL, NULL, NULL, "%s/%s", dir,
+                             XEN_PV_MARK);
+
+    mark = g_strdup(raw);
+    free(raw);
+    xs_node_scanf(xsh, XBT_NULL, dir, "online", NULL, "%u", &online);
+    xs_node_scanf(xsh, XBT_NULL, dir, "state", NULL, "%u", &state);
+    if (mark && online && state != XenbusStateInitialising) {
+        trace_xen_pv_backend_revive(dir, state);
+        xs_node_printf(xsh, XBT_NULL, dir, "state", NULL, "%u",
+                       XenbusStateInitialising);
+    }
+}
+
+void xen_pv_backend_revive(const char *type)
+{
+    g_autofree char *dir = g_strdup_printf("backend/%s/%u", type, xen_domid);
+    struct qemu_xs_handle *xsh = qemu_xen_xs_open();
+    unsigned int i, count = 0;
+    char **names;
+
+    if (!xsh) {
+        return;
+    }
+    names = qemu_xen_xs_directory(xsh, XBT_NULL, dir, &count);
+    for (i = 0; names && i < count; i++) {
+        g_autofree char *card = g_strdup_printf("%s/%s", dir, names[i]);
+
+        xen_pv_revive(xsh, card);
+    }
+    free(names);
+    qemu_xen_xs_close(xsh);
+}
+
 void xen_pv_backend_destroy(XenBackendInstance *instance, Error **errp)
 {
     object_unparent(OBJECT(xen_backend_get_device(instance)));
+}
+
+static void xen_pv_finalize(Object *obj)
+{
+    g_free(XEN_PV_BACKEND(obj)->last_error);
 }
 
 static const Property xen_pv_properties[] = {
@@ -631,12 +700,14 @@ static void xen_pv_class_init(ObjectClass *class, XEN_PV_CLASS_DATA *data)
     xendev_class->frontend_changed = xen_pv_frontend_changed;
     xendev_class->unrealize = xen_pv_unrealize;
     device_class_set_props(DEVICE_CLASS(class), xen_pv_properties);
+    xen_pv_status_add_properties(class);
 }
 
 static const TypeInfo xen_pv_backend_info = {
     .name = TYPE_XEN_PV_BACKEND,
     .parent = TYPE_XEN_DEVICE,
     .instance_size = sizeof(XenPvBackend),
+    .instance_finalize = xen_pv_finalize,
     .class_size = sizeof(XenPvBackendClass),
     .class_init = xen_pv_class_init,
     .abstract = true,

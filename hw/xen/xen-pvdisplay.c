@@ -22,6 +22,7 @@
 #include "trace.h"
 #include "ui/console.h"
 #include "xen-pv-compat.h"
+#include "xen-pv-status.h"
 #include "xen-pvdisplay-edid.h"
 #include "xen-pvdisplay-format.h"
 #include "xen-pvdisplay-surface.h"
@@ -41,6 +42,7 @@ OBJECT_DECLARE_SIMPLE_TYPE(XenPvDisplay, XEN_PVDISPLAY)
 #define XEN_PVDISPLAY_MAX_FRAMEBUFFERS 1024
 
 /*
+ * @refresh_rate: of the screen, in Hz: the viewer's, where it tells one
  * @tick: the connector's refresh clock, while a flip awaits its event
  * @more: answers what one event left unanswered
  * @surface: what its console shows
@@ -50,6 +52,7 @@ typedef struct XenPvConnector {
     uint32_t index;
     XenPvChannel request;
     XenPvChannel event;
+    uint32_t refresh_rate;
     QEMUTimer *tick;
     QEMUBH *more;
     XenPvSurface surface;
@@ -64,6 +67,7 @@ struct XenPvDisplay {
     bool be_alloc;
 
     GArray *modes;
+    XenPgdirMapper *mapper;
     XenDisplif *card;
     XenPvConnector *connectors;
     bool exiting;
@@ -92,7 +96,19 @@ static void xen_pvdisplay_invalidate(void *opaque)
     dpy_gfx_update_full(c->surface.con);
 }
 
+/* A viewer on a real screen knows its clock, in mHz; others say 0 */
+static void xen_pvdisplay_ui_info(void *opaque, uint32_t head,
+                                  QemuUIInfo *info)
+{
+    XenPvConnector *c = opaque;
+    uint32_t rate = info->refresh_rate / 1000;
+
+    c->refresh_rate = rate ? MIN(rate, XEN_PVDISPLAY_MAX_RATE)
+                           : c->display->refresh_rate;
+}
+
 static const GraphicHwOps xen_pvdisplay_gfx_ops = {
+    .ui_info = xen_pvdisplay_ui_info,
     .invalidate = xen_pvdisplay_invalidate,
     .gfx_update = xen_pvdisplay_gfx_update,
 };
@@ -102,7 +118,7 @@ static const GraphicHwOps xen_pvdisplay_gfx_ops = {
 /* Events come at the ticks of a clock that never stops, as a monitor's does */
 static void xen_pvdisplay_arm_tick(XenPvConnector *c)
 {
-    int64_t period = NANOSECONDS_PER_SECOND / c->display->refresh_rate;
+    int64_t period = NANOSECONDS_PER_SECOND / c->refresh_rate;
     int64_t now = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL);
 
     timer_mod_ns(c->tick, now - now % period + period);
@@ -434,6 +450,78 @@ static bool xen_pvdisplay_configure(XenPvBackend *backend,
     return true;
 }
 
+/* -------------------------------------------------------------- monitor */
+
+static void xen_pvdisplay_describe_connector(XenPvConnector *c, QDict *dict)
+{
+    XenPvDisplay *d = c->display;
+    XenPvMode *mode = &g_array_index(d->modes, XenPvMode, c->index);
+    XenDisplifConnectorInfo info;
+
+    xen_displif_connector_info(d->card, c->index, &info);
+    qdict_put_str(dict, "id", mode->id ? mode->id : "");
+    qdict_put_int(dict, "width", info.width);
+    qdict_put_int(dict, "height", info.height);
+    qdict_put_int(dict, "refresh-rate", c->refresh_rate);
+    qdict_put_bool(dict, "connected", info.connected);
+    qdict_put_bool(dict, "broken", info.broken);
+    qdict_put_bool(dict, "enabled", info.enabled);
+    qdict_put_int(dict, "x", info.x);
+    qdict_put_int(dict, "y", info.y);
+    qdict_put_int(dict, "buffer", info.shown_dbuf);
+    qdict_put_int(dict, "flips-pending", info.flips_pending);
+    qdict_put_int(dict, "events", info.events);
+    qdict_put_bool(dict, "converted", c->surface.shadow);
+    qdict_put_int(dict, "conversions", c->surface.conversions);
+}
+
+static void xen_pvdisplay_describe_buffer(const XenDisplifBufferInfo *info,
+                                          void *opaque)
+{
+    QDict *status = opaque;
+    QDict *dict = qdict_new();
+
+    qdict_put_int(dict, "buffer", info->dbuf_cookie);
+    qdict_put_int(dict, "width", info->width);
+    qdict_put_int(dict, "height", info->height);
+    qdict_put_int(dict, "stride", info->stride);
+    if (!info->fb_cookie) {
+        qdict_put_int(dict, "size", info->size);
+        qlist_append(qdict_get_qlist(status, "buffers"), dict);
+        return;
+    }
+    qdict_put_int(dict, "framebuffer", info->fb_cookie);
+    qdict_put_int(dict, "format", info->format);
+    qlist_append(qdict_get_qlist(status, "framebuffers"), dict);
+}
+
+static void xen_pvdisplay_describe(XenPvBackend *backend, QDict *status)
+{
+    XenPvDisplay *d = XEN_PVDISPLAY(backend);
+    QList *connectors = qlist_new();
+    XenDisplifStats stats;
+    guint i;
+
+    for (i = 0; i < d->modes->len; i++) {
+        QDict *dict = qdict_new();
+
+        xen_pvdisplay_describe_connector(&d->connectors[i], dict);
+        qlist_append(connectors, dict);
+    }
+    qdict_put(status, "connectors", connectors);
+    qdict_put(status, "buffers", qlist_new());
+    qdict_put(status, "framebuffers", qlist_new());
+    xen_displif_visit(d->card, xen_pvdisplay_describe_buffer, status);
+
+    xen_displif_stats(d->card, &stats);
+    qdict_put_int(status, "requests", stats.requests);
+    qdict_put_int(status, "refused", stats.refused);
+    qdict_put_int(status, "flips", stats.flips);
+    qdict_put_int(status, "events", stats.events);
+    qdict_put_int(status, "buffer-pages", stats.total_pages);
+    xen_pv_status_add_cache(status, d->mapper);
+}
+
 /* ----------------------------------------------------------- life cycle */
 
 static void xen_pvdisplay_add_connector(XenPvDisplay *d, uint32_t index)
@@ -446,6 +534,7 @@ static void xen_pvdisplay_add_connector(XenPvDisplay *d, uint32_t index)
                                   mode->height);
     c->display = d;
     c->index = xen_displif_add_connector(d->card, mode->width, mode->height);
+    c->refresh_rate = d->refresh_rate;
     c->tick = timer_new_ns(QEMU_CLOCK_VIRTUAL, xen_pvdisplay_tick, c);
     c->more = qemu_bh_new(xen_pvdisplay_process_bh, c);
     c->surface.con = graphic_console_init(DEVICE(d), index,
@@ -464,15 +553,13 @@ static bool xen_pvdisplay_start(XenPvBackend *backend, Error **errp)
         .max_total_pages = (uint64_t)d->max_pages *
                            XEN_PVDISPLAY_TOTAL_FACTOR,
     };
-    XenPgdirMapper *mapper;
     guint i;
 
-    mapper = xen_pv_mapper_new(backend, d->max_pages, errp);
-    if (!mapper) {
+    d->mapper = xen_pv_mapper_new(backend, d->max_pages, errp);
+    if (!d->mapper) {
         return false;
     }
-    d->card = xen_displif_new(&xen_pvdisplay_ops, d, mapper, &limits);
-    xen_pgdir_mapper_unref(mapper);
+    d->card = xen_displif_new(&xen_pvdisplay_ops, d, d->mapper, &limits);
     xen_displif_set_backend_alloc(d->card, d->be_alloc);
 
     d->connectors = g_new0(XenPvConnector, d->modes->len);
@@ -498,6 +585,7 @@ static void xen_pvdisplay_stop(XenPvBackend *backend)
     }
     g_clear_pointer(&d->connectors, g_free);
     g_clear_pointer(&d->card, xen_displif_free);
+    g_clear_pointer(&d->mapper, xen_pgdir_mapper_unref);
 }
 
 static void xen_pvdisplay_finalize(Object *obj)
@@ -529,6 +617,7 @@ static void xen_pvdisplay_class_init(ObjectClass *class,
     pv_class->start = xen_pvdisplay_start;
     pv_class->connect = xen_pvdisplay_connect;
     pv_class->disconnect = xen_pvdisplay_disconnect;
+    pv_class->describe = xen_pvdisplay_describe;
     pv_class->stop = xen_pvdisplay_stop;
 
     dev_class->desc = "Xen PV display (displif)";
@@ -574,6 +663,7 @@ static const XenBackendInfo xen_pvdisplay_backend_info = {
 static void xen_pvdisplay_register_backend(void)
 {
     xen_backend_register(&xen_pvdisplay_backend_info);
+    xen_pv_backend_revive("vdispl");
 }
 
 xen_backend_init(xen_pvdisplay_register_backend);

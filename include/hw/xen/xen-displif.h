@@ -127,6 +127,62 @@ typedef struct XenDisplifStats {
 } XenDisplifStats;
 
 /**
+ * struct XenDisplifConnectorInfo - a connector as it is now
+ *
+ * @connected: its two pages are attached
+ * @broken: its request ring made no sense and is not served any more
+ * @enabled: between a SET_CONFIG of a framebuffer and one that resets
+ * @x: left edge of the visible area in the framebuffers, in pixels
+ * @y: its upper edge
+ * @width: visible pixels of a row
+ * @height: visible rows
+ * @shown_dbuf: the guest's name of the display buffer that is shown, or 0
+ * @flips_pending: flips that await their event
+ * @events: events sent in this connection
+ */
+typedef struct XenDisplifConnectorInfo {
+    bool connected;
+    bool broken;
+    bool enabled;
+    uint32_t x;
+    uint32_t y;
+    uint32_t width;
+    uint32_t height;
+    uint64_t shown_dbuf;
+    uint32_t flips_pending;
+    uint32_t events;
+} XenDisplifConnectorInfo;
+
+/**
+ * struct XenDisplifBufferInfo - a display buffer, or a framebuffer in one
+ *
+ * @dbuf_cookie: the guest's name of the display buffer
+ * @fb_cookie: the guest's name of the framebuffer, or 0 for the buffer itself
+ * @width: pixels of a row; 0 as long as a buffer's geometry is not known
+ * @height: rows
+ * @stride: bytes from a row to the next
+ * @format: DRM FOURCC of a framebuffer
+ * @size: bytes of the buffer
+ */
+typedef struct XenDisplifBufferInfo {
+    uint64_t dbuf_cookie;
+    uint64_t fb_cookie;
+    uint32_t width;
+    uint32_t height;
+    uint32_t stride;
+    uint32_t format;
+    uint32_t size;
+} XenDisplifBufferInfo;
+
+/**
+ * typedef XenDisplifVisit - called for each buffer
+ * @info: the buffer
+ * @opaque: the caller's
+ */
+typedef void (*XenDisplifVisit)(const XenDisplifBufferInfo *info,
+                                void *opaque);
+
+/**
  * xen_displif_new: make a card without connectors
  * @ops: operations; must outlive the card
  * @opaque: handed to each operation
@@ -231,5 +287,24 @@ uint32_t xen_displif_flips_pending(const XenDisplif *card,
  * @stats: where to store them
  */
 void xen_displif_stats(const XenDisplif *card, XenDisplifStats *stats);
+
+/**
+ * xen_displif_connector_info: describe a connector
+ * @card: the card
+ * @connector: index of the connector
+ * @info: where to store the description; all zero for an unknown connector
+ */
+void xen_displif_connector_info(const XenDisplif *card, uint32_t connector,
+                                XenDisplifConnectorInfo *info);
+
+/**
+ * xen_displif_visit: describe all display buffers, then all framebuffers
+ * @card: the card
+ * @visit: called for each of them, in no particular order; must not call
+ *     back into the engine
+ * @opaque: handed to @visit
+ */
+void xen_displif_visit(const XenDisplif *card, XenDisplifVisit visit,
+                       void *opaque);
 
 #endif /* HW_XEN_XEN_DISPLIF_H */

@@ -13,6 +13,7 @@
 #include "hw/xen/xen-bus.h"
 #include "hw/xen/xen-pgdir.h"
 #include "qemu/notify.h"
+#include "qobject/qdict.h"
 #include "qemu/timer.h"
 
 #define TYPE_XEN_PV_BACKEND "xen-pv-backend"
@@ -42,6 +43,7 @@ typedef struct XenPvLog {
  * @retry: next try to connect to a frontend that is ready
  * @attempts: tries that failed since the frontend got ready
  * @log: quota of log lines
+ * @last_error: what the guest did wrong last, or NULL
  * @exit: runs after the bus took the card's nodes away when QEMU exits
  */
 struct XenPvBackend {
@@ -54,6 +56,7 @@ struct XenPvBackend {
     QEMUTimer *retry;
     unsigned int attempts;
     XenPvLog log;
+    char *last_error;
     Notifier exit;
 };
 
@@ -73,6 +76,7 @@ struct XenPvBackend {
  * @disconnect: give everything of the guest back: channels, grants, objects.
  *     Idempotent.  @exiting tells that QEMU is on its way out and that the
  *     display and audio layers may be gone.
+ * @describe: add to what the monitor sees of a card; may be NULL.
  * @stop: the card goes away; @disconnect was called.  Idempotent; not called
  *     when QEMU exits.
  */
@@ -88,6 +92,7 @@ struct XenPvBackendClass {
     bool (*start)(XenPvBackend *backend, Error **errp);
     bool (*connect)(XenPvBackend *backend, Error **errp);
     void (*disconnect)(XenPvBackend *backend, bool exiting);
+    void (*describe)(XenPvBackend *backend, QDict *status);
     void (*stop)(XenPvBackend *backend);
 };
 
@@ -183,6 +188,17 @@ void xen_pv_backend_create(XenBackendInstance *instance,
  * @errp: not used
  */
 void xen_pv_backend_destroy(XenBackendInstance *instance, Error **errp);
+
+/**
+ * xen_pv_backend_revive: take over the cards of a QEMU that was killed
+ * @type: folder of the backends in xenstore
+ *
+ * To be called when the type is registered.  The bus looks only at cards that
+ * are Initialising.  Those of a QEMU that had no time to say goodbye say
+ * something else, and bear our mark: they are made to look new, and their
+ * frontends start over.
+ */
+void xen_pv_backend_revive(const char *type);
 
 /**
  * xen_pv_mapper_new: make a mapper of a guest's page directories
