@@ -9,6 +9,7 @@
 #include "qemu/osdep.h"
 
 #include <xengnttab.h>
+#include <xentoollog.h>
 
 #include "hw/xen/xen.h"
 #include "hw/xen/xen-backend.h"
@@ -17,9 +18,35 @@
 
 #define GNTALLOC_LIMIT "/sys/module/xen_gntalloc/parameters/limit"
 
+/*
+ * Without a logger of ours the library would write a line to stderr for each
+ * refusal, and a guest can cause as many as it likes.
+ */
+static void quiet_message(xentoollog_logger *logger, xentoollog_level level,
+                          int errnoval, const char *context,
+                          const char *format, va_list al)
+{
+}
+
+static void quiet_progress(xentoollog_logger *logger, const char *context,
+                           const char *doing_what, int percent,
+                           unsigned long done, unsigned long total)
+{
+}
+
+static void quiet_destroy(xentoollog_logger *logger)
+{
+}
+
+static xentoollog_logger quiet_logger = {
+    .vmessage = quiet_message,
+    .progress = quiet_progress,
+    .destroy = quiet_destroy,
+};
+
 static void *gntshr_open(void)
 {
-    return xengntshr_open(NULL, 0);
+    return xengntshr_open(&quiet_logger, 0);
 }
 
 static void gntshr_close(void *handle)
