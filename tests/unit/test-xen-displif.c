@@ -1859,12 +1859,17 @@ static void test_monkey(Test *t, gconstpointer data)
     static const uint32_t bytes[] = { 4096, 4097, 12288, 16384, UINT32_MAX };
     static const uint32_t bpp[] = { 16, 32, 32, 32, 24 };
     static const uint32_t format[] = { XR24, XR24, XR24, RG16, WHATEVER };
-    uint32_t good_count = 0, dirs[3], i;
+    uint32_t good_count = 0, dirs[3], links[2], i;
+    bool alloc = data != NULL;
     XenDisplifStats stats;
 
     for (i = 0; i < 3; i++) {
         dirs[i] = fake_grants_make_directory(t->grants, 4, NULL);
     }
+    for (i = 0; i < 2; i++) {
+        links[i] = fake_grants_link_directory(t->grants, 4);
+    }
+    xen_displif_set_backend_alloc(t->card, alloc);
 
 #define ANY(array) ((array)[g_test_rand_int_range(0, ARRAY_SIZE(array))])
     for (i = 0; i < 50000; i++) {
@@ -1882,6 +1887,11 @@ static void test_monkey(Test *t, gconstpointer data)
                              ANY(bytes), ANY(dirs),
                              g_test_rand_int_range(0, 3) ? 0 :
                              g_test_rand_int_range(0, 20000));
+            if (alloc && g_test_rand_int_range(0, 2)) {
+                req.op.dbuf_create.gref_directory = ANY(links);
+            } else if (alloc) {
+                req.op.dbuf_create.flags = 0;
+            }
             connector = 0;
             break;
         case 1:
@@ -1912,6 +1922,9 @@ static void test_monkey(Test *t, gconstpointer data)
         if (g_test_rand_int_range(0, 50) == 0) {
             fake_grants_refuse(t->grants, 1, -EFAULT);
         }
+        if (g_test_rand_int_range(0, 50) == 0) {
+            fake_grants_refuse_share(t->grants, 1, -ENOSPC);
+        }
         t->hold_views = g_test_rand_int_range(0, 2);
         good_count += call(t, connector, req) == 0;
         if (g_test_rand_int_range(0, 3)) {
@@ -1927,10 +1940,12 @@ static void test_monkey(Test *t, gconstpointer data)
         g_assert_cmpuint(t->grants->live_writable, ==, 0);
         if (stats.buffers == 0) {
             g_assert_cmpuint(t->grants->live_pages, ==, 0);
+            g_assert_cmpuint(t->grants->shared_pages, ==, 0);
         }
     }
 #undef ANY
     g_assert_cmpuint(good_count, >, 1000);
+    g_assert_true(alloc == (t->grants->share_calls > 100));
 }
 
 #define ADD(name, fn) \
@@ -1978,5 +1993,7 @@ int main(int argc, char **argv)
     ADD("inv5/batch", test_inv5_batch);
     ADD("inv5/event-ids", test_inv5_event_ids);
     ADD("monkey", test_monkey);
+    g_test_add("/xen/displif/alloc/monkey", Test, "alloc", setup, test_monkey,
+               teardown);
     return g_test_run();
 }
