@@ -14,11 +14,11 @@
 #include "qemu/osdep.h"
 
 #include <sys/mman.h>
-#include <time.h>
 #include <xen/io/displif.h>
 
 #include "hw/xen/xen-displif.h"
 #include "../tests/unit/fake-grants.h"
+#include "bench-util.h"
 
 #define PAGE        4096
 #define XR24        0x34325258
@@ -29,11 +29,6 @@
 #define SAMPLES     201
 
 #define FRAME_BYTES (1920 * 1080 * 4)
-
-typedef struct Samples {
-    uint32_t count;
-    double ns[SAMPLES];
-} Samples;
 
 typedef struct Bench {
     FakeGrants *grants;
@@ -46,34 +41,6 @@ typedef struct Bench {
     uint16_t id;
     GString *json;
 } Bench;
-
-static double now_ns(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return ts.tv_sec * 1e9 + ts.tv_nsec;
-}
-
-static void add_sample(Samples *s, double ns)
-{
-    if (s->count < SAMPLES) {
-        s->ns[s->count++] = ns;
-    }
-}
-
-static int compare(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
-static double median(Samples *s)
-{
-    qsort(s->ns, s->count, sizeof(s->ns[0]), compare);
-    return s->ns[s->count / 2];
-}
 
 static void must(bool fine, const char *what)
 {
@@ -393,17 +360,9 @@ int main(int argc, char **argv)
     static const XenDisplifLimits limits = { 4, 4, DOMAIN };
     static const XenPgdirConfig config = { DOMAIN, DOMAIN, 0 };
     static const uint32_t sizes[][2] = { { 1920, 1080 }, { 3840, 2160 } };
-    g_autoptr(GError) error = NULL;
-    const char *file = NULL;
+    const char *file = bench_json_file(argc, argv);
     Bench b = { 0 };
     uint32_t dir, links, i;
-
-    if (argc == 3 && g_str_equal(argv[1], "--json")) {
-        file = argv[2];
-    } else if (argc != 1) {
-        g_printerr("usage: bench-displif [--json FILE]\n");
-        return 2;
-    }
 
     b.grants = fake_grants_new(DOMAIN);
     b.grants->one_mmap = true;
@@ -443,10 +402,5 @@ int main(int argc, char **argv)
     fake_grants_free(b.grants);
     munmap(b.sring, PAGE);
     munmap(b.evt, PAGE);
-    if (file && !g_file_set_contents(file, b.json->str, -1, &error)) {
-        g_printerr("bench-displif: %s\n", error->message);
-        return 1;
-    }
-    g_string_free(b.json, TRUE);
-    return 0;
+    return bench_finish(file, b.json);
 }

@@ -12,9 +12,9 @@
  */
 
 #include "qemu/osdep.h"
-#include <time.h>
 #include "../hw/xen/pgdir/grant-map.h"
 #include "../tests/unit/fake-grants.h"
+#include "bench-util.h"
 
 #define PAGE        ((uint64_t)XEN_PGDIR_PAGE_SIZE)
 #define MIB         (1024 * 1024 / PAGE)
@@ -23,47 +23,12 @@
 #define MAX_PAGES   ((uint32_t)(256 * MIB))
 #define DOMAIN      (MAX_PAGES + 256)
 
-#define MAX_SAMPLES 401
-
-typedef struct Samples {
-    uint32_t count;
-    double ns[MAX_SAMPLES];
-} Samples;
-
 typedef struct Bench {
     FakeGrants *f;
     XenPgdirMapper *mapper;
     XenPgdirMapper *free_mapper;    /* its grants cost nothing */
     GString *json;
 } Bench;
-
-static double now_ns(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return ts.tv_sec * 1e9 + ts.tv_nsec;
-}
-
-static void add_sample(Samples *s, double ns)
-{
-    if (s->count < MAX_SAMPLES) {
-        s->ns[s->count++] = ns;
-    }
-}
-
-static int compare(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
-static double median(Samples *s)
-{
-    qsort(s->ns, s->count, sizeof(s->ns[0]), compare);
-    return s->ns[s->count / 2];
-}
 
 static void must(int32_t ret)
 {
@@ -378,17 +343,9 @@ int main(int argc, char **argv)
 {
     XenPgdirConfig config = { MAX_PAGES, MAX_PAGES, 0 };
     g_autofree uint32_t *refs = g_new(uint32_t, MAX_PAGES);
-    g_autoptr(GError) error = NULL;
-    const char *file = NULL;
+    const char *file = bench_json_file(argc, argv);
     uint32_t dir;
     Bench b;
-
-    if (argc == 3 && g_str_equal(argv[1], "--json")) {
-        file = argv[2];
-    } else if (argc != 1) {
-        g_printerr("usage: bench-map [--json FILE]\n");
-        return 2;
-    }
 
     b.f = fake_grants_new(DOMAIN);
     b.json = g_string_new(NULL);
@@ -403,10 +360,5 @@ int main(int argc, char **argv)
     xen_pgdir_mapper_unref(b.free_mapper);
     xen_pgdir_mapper_unref(b.mapper);
     fake_grants_free(b.f);
-    if (file && !g_file_set_contents(file, b.json->str, -1, &error)) {
-        g_printerr("bench-map: %s\n", error->message);
-        return 1;
-    }
-    g_string_free(b.json, TRUE);
-    return 0;
+    return bench_finish(file, b.json);
 }

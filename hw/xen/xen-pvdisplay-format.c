@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Pixel formats and the list of connectors of a PV display.
+ * The list of connectors of a PV display: text of users and toolstacks.
  *
  * Copyright (c) 2026 The Xen PV display and sound for QEMU authors
  */
@@ -9,57 +9,7 @@
 
 #include "qapi/error.h"
 #include "qemu/cutils.h"
-#include "standard-headers/drm/drm_fourcc.h"
 #include "xen-pvdisplay-format.h"
-
-/* DRM's names are of little-endian words, as are those of Xen's hosts */
-static const struct {
-    uint32_t fourcc;
-    pixman_format_code_t format;
-} formats[] = {
-    { DRM_FORMAT_RGB565,      PIXMAN_r5g6b5 },
-    { DRM_FORMAT_BGR565,      PIXMAN_b5g6r5 },
-    { DRM_FORMAT_RGB888,      PIXMAN_r8g8b8 },
-    { DRM_FORMAT_BGR888,      PIXMAN_b8g8r8 },
-    { DRM_FORMAT_XRGB8888,    PIXMAN_x8r8g8b8 },
-    { DRM_FORMAT_ARGB8888,    PIXMAN_x8r8g8b8 },
-    { DRM_FORMAT_XBGR8888,    PIXMAN_x8b8g8r8 },
-    { DRM_FORMAT_ABGR8888,    PIXMAN_x8b8g8r8 },
-    { DRM_FORMAT_RGBX8888,    PIXMAN_r8g8b8x8 },
-    { DRM_FORMAT_RGBA8888,    PIXMAN_r8g8b8x8 },
-    { DRM_FORMAT_BGRX8888,    PIXMAN_b8g8r8x8 },
-    { DRM_FORMAT_BGRA8888,    PIXMAN_b8g8r8x8 },
-    { DRM_FORMAT_XRGB4444,    PIXMAN_x4r4g4b4 },
-    { DRM_FORMAT_ARGB4444,    PIXMAN_x4r4g4b4 },
-    { DRM_FORMAT_XBGR4444,    PIXMAN_x4b4g4r4 },
-    { DRM_FORMAT_ABGR4444,    PIXMAN_x4b4g4r4 },
-    { DRM_FORMAT_XRGB1555,    PIXMAN_x1r5g5b5 },
-    { DRM_FORMAT_ARGB1555,    PIXMAN_x1r5g5b5 },
-    { DRM_FORMAT_XBGR1555,    PIXMAN_x1b5g5r5 },
-    { DRM_FORMAT_ABGR1555,    PIXMAN_x1b5g5r5 },
-    { DRM_FORMAT_XRGB2101010, PIXMAN_x2r10g10b10 },
-    { DRM_FORMAT_ARGB2101010, PIXMAN_x2r10g10b10 },
-    { DRM_FORMAT_XBGR2101010, PIXMAN_x2b10g10r10 },
-    { DRM_FORMAT_ABGR2101010, PIXMAN_x2b10g10r10 },
-    { DRM_FORMAT_YUYV,        PIXMAN_yuy2 },
-};
-
-#if HOST_BIG_ENDIAN
-#error "Xen has no big-endian hosts, and the table of formats knows none"
-#endif
-
-pixman_format_code_t xen_pvdisplay_format(uint32_t fourcc)
-{
-    int i;
-
-    for (i = 0; i < ARRAY_SIZE(formats); i++) {
-        if (formats[i].fourcc == fourcc) {
-            return formats[i].format;
-        }
-    }
-
-    return 0;
-}
 
 static bool parse_side(const char *text, const char **end, uint32_t *side)
 {

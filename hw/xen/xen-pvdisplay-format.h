@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Pixel formats and the list of connectors of a PV display.
+ * The list of connectors of a PV display: text of users and toolstacks.
  *
  * Copyright (c) 2026 The Xen PV display and sound for QEMU authors
  */
 
 #ifndef HW_XEN_XEN_PVDISPLAY_FORMAT_H
 #define HW_XEN_XEN_PVDISPLAY_FORMAT_H
-
-#include "ui/qemu-pixman.h"
 
 /* Connectors of a card */
 #define XEN_PVDISPLAY_MAX_CONNECTORS 16
@@ -29,16 +27,6 @@ typedef struct XenPvMode {
     uint32_t width;
     uint32_t height;
 } XenPvMode;
-
-/**
- * xen_pvdisplay_format: how QEMU shows a DRM FOURCC format
- * @fourcc: the format
- *
- * Alpha is ignored: a viewer's background must not shine through.
- *
- * Returns: a format of pixman, or 0 when it cannot be shown.
- */
-pixman_format_code_t xen_pvdisplay_format(uint32_t fourcc);
 
 /**
  * xen_pvdisplay_parse_resolution: check the text of a node "resolution"

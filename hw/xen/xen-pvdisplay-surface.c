@@ -8,11 +8,8 @@
 
 #include "qemu/osdep.h"
 
-#include "xen-pvdisplay-format.h"
+#include "xen-pvdisplay-convert.h"
 #include "xen-pvdisplay-surface.h"
-
-/* pixman wants rows that begin at words */
-#define PIXMAN_ROW_ALIGN 4
 
 static void set_view(XenPvSurface *s, XenPgdirView *view)
 {
@@ -34,12 +31,6 @@ static void set_image(XenPvSurface *s, pixman_image_t *image)
     dpy_gfx_update_full(s->con);
 }
 
-static bool is_aligned(const XenDisplifScanout *scanout, const void *data)
-{
-    return scanout->stride % PIXMAN_ROW_ALIGN == 0 &&
-           (uintptr_t)data % PIXMAN_ROW_ALIGN == 0;
-}
-
 /* ------------------------------------------------------------- borrowing */
 
 /*
@@ -49,7 +40,7 @@ static bool is_aligned(const XenDisplifScanout *scanout, const void *data)
 static bool can_borrow(XenPvSurface *s, const XenDisplifScanout *scanout,
                        pixman_format_code_t format, const void *data)
 {
-    return is_aligned(scanout, data) &&
+    return xen_pvdisplay_is_aligned(scanout, data) &&
            qemu_pixman_check_format(NULL, format) &&
            dpy_gfx_check_format(s->con, format);
 }
@@ -109,47 +100,6 @@ static int make_shadow(XenPvSurface *s, const XenDisplifScanout *scanout)
     return 0;
 }
 
-static void convert_rows(XenPvSurface *s, const void *data, int y, int rows)
-{
-    pixman_format_code_t format = xen_pvdisplay_format(s->scanout.format);
-    int stride = rows > 1 ? s->scanout.stride
-                          : QEMU_ALIGN_UP(s->scanout.width * s->scanout.cpp,
-                                          PIXMAN_ROW_ALIGN);
-    pixman_image_t *source;
-
-    source = pixman_image_create_bits(format, s->scanout.width, rows,
-                                      (void *)data, stride);
-    if (source) {
-        pixman_image_composite(PIXMAN_OP_SRC, source, NULL, s->shadow,
-                               0, 0, 0, 0, 0, y, s->scanout.width, rows);
-        pixman_image_unref(source);
-    }
-}
-
-/* Rows that do not begin at words take a detour, one by one */
-static void convert_unaligned(XenPvSurface *s)
-{
-    size_t length = s->scanout.width * s->scanout.cpp;
-    g_autofree uint8_t *row = g_malloc0(QEMU_ALIGN_UP(length,
-                                                      PIXMAN_ROW_ALIGN));
-    uint32_t y;
-
-    for (y = 0; y < s->scanout.height; y++) {
-        memcpy(row, s->data + (size_t)s->scanout.stride * y, length);
-        convert_rows(s, row, y, 1);
-    }
-}
-
-static void convert(XenPvSurface *s)
-{
-    if (is_aligned(&s->scanout, s->data)) {
-        convert_rows(s, s->data, 0, s->scanout.height);
-    } else {
-        convert_unaligned(s);
-    }
-    s->conversions++;
-}
-
 /* ------------------------------------------------------------------ face */
 
 int xen_pv_surface_show(XenPvSurface *s, const XenDisplifScanout *scanout)
@@ -191,7 +141,8 @@ void xen_pv_surface_update(XenPvSurface *s)
     }
     xen_pgdir_view_sync(s->view);
     if (s->shadow) {
-        convert(s);
+        xen_pvdisplay_convert(&s->scanout, s->data, s->shadow);
+        s->conversions++;
     }
     dpy_gfx_update_full(s->con);
 }

@@ -23,6 +23,7 @@
 #include "ui/console.h"
 #include "xen-pv-compat.h"
 #include "xen-pv-status.h"
+#include "xen-pvdisplay-convert.h"
 #include "xen-pvdisplay-edid.h"
 #include "xen-pvdisplay-format.h"
 #include "xen-pvdisplay-surface.h"

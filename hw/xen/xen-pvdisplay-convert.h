@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Pixels of a PV display that a console cannot show as they are.
+ *
+ * Copyright (c) 2026 The Xen PV display and sound for QEMU authors
+ */
+
+#ifndef HW_XEN_XEN_PVDISPLAY_CONVERT_H
+#define HW_XEN_XEN_PVDISPLAY_CONVERT_H
+
+#include <pixman.h>
+
+#include "hw/xen/xen-displif.h"
+
+/* pixman wants images, and their rows, to begin at words */
+#define XEN_PVDISPLAY_ROW_ALIGN 4
+
+/**
+ * xen_pvdisplay_format: how pixman calls a DRM FOURCC format
+ * @fourcc: the format
+ *
+ * Alpha is ignored: a viewer's background must not shine through.
+ *
+ * Returns: a format of pixman, or 0 when it cannot be shown.
+ */
+pixman_format_code_t xen_pvdisplay_format(uint32_t fourcc);
+
+/**
+ * xen_pvdisplay_is_aligned: whether pixman can look at pixels where they are
+ * @scanout: how they lie
+ * @data: the first of them
+ *
+ * Returns: whether each row begins at a word.
+ */
+bool xen_pvdisplay_is_aligned(const XenDisplifScanout *scanout,
+                              const void *data);
+
+/**
+ * xen_pvdisplay_convert: convert a picture
+ * @scanout: how the pixels lie; checked, of a format that pixman knows
+ * @data: the first of them
+ * @target: image of at least the same size
+ */
+void xen_pvdisplay_convert(const XenDisplifScanout *scanout, const void *data,
+                           pixman_image_t *target);
+
+#endif /* HW_XEN_XEN_PVDISPLAY_CONVERT_H */
