@@ -418,7 +418,7 @@ static void test_node(const void *testbed)
     test_end(&t);
 }
 
-/* QEMU quits, or the guest dies, while pages are shared */
+/* The card goes, the guest dies, or QEMU quits, while pages are shared */
 static void test_ends(const void *testbed)
 {
     XenFrontBuffer *a;
@@ -441,6 +441,13 @@ static void test_ends(const void *testbed)
     g_assert_cmpint(xen_guest_call(t.guest, NULL, "vanish"), ==, 0);
     /* Its mappings are gone already, which counts as an error of one kind */
     g_assert_cmpuint(xen_front_buffer_free(a), ==, 1);
+    test_end(&t);
+
+    test_start(&t, testbed, CARD);
+    test_connect(&t);
+    a = new_buffer(&t, COOKIE_A);
+    g_assert_cmpint(show(&t, a), ==, 0);
+    g_assert_cmpuint(xen_front_buffer_free(a), ==, 0);
     test_end(&t);
 }
 
