@@ -37,7 +37,7 @@ static double time_own(const XenDisplifScanout *scanout, const void *data,
 {
     double start = now_ns();
 
-    xen_pvdisplay_convert(scanout, data, target);
+    xen_pvdisplay_convert(scanout, data, 0, target);
     return now_ns() - start;
 }
 

@@ -71,23 +71,56 @@ bool xen_pvdisplay_is_aligned(const XenDisplifScanout *scanout,
            (uintptr_t)data % XEN_PVDISPLAY_ROW_ALIGN == 0;
 }
 
+uint32_t xen_pvdisplay_widen(XenDisplifScanout *scanout)
+{
+    uint64_t end = (uint64_t)scanout->x + scanout->width;
+    uint32_t before;
+
+    if (xen_pvdisplay_format(scanout->format) != PIXMAN_yuy2) {
+        return 0;
+    }
+    before = scanout->x % 2;
+    scanout->x -= before;
+    scanout->offset -= before * scanout->cpp;
+    scanout->width += before;
+    /* Each row has as many bytes as its stride, also the last one */
+    if (end % 2 && (end + 1) * scanout->cpp <= scanout->stride) {
+        scanout->width++;
+    }
+
+    return before;
+}
+
 static void convert_rows(const XenDisplifScanout *scanout, const void *data,
-                         int stride, int y, int rows, pixman_image_t *target)
+                         int stride, int y, int rows, uint32_t skip,
+                         pixman_image_t *target)
 {
     pixman_image_t *source =
         pixman_image_create_bits(xen_pvdisplay_format(scanout->format),
                                  scanout->width, rows, (void *)data, stride);
 
     if (source) {
-        pixman_image_composite(PIXMAN_OP_SRC, source, NULL, target, 0, 0, 0,
-                               0, 0, y, scanout->width, rows);
+        pixman_image_composite(PIXMAN_OP_SRC, source, NULL, target, skip, 0,
+                               0, 0, 0, y, pixman_image_get_width(target),
+                               rows);
         pixman_image_unref(source);
+    }
+}
+
+/* Half of the last colour is missing: let it be that of the colour before */
+static void complete_pair(const XenDisplifScanout *scanout, uint8_t *row,
+                          size_t length)
+{
+    if (xen_pvdisplay_format(scanout->format) == PIXMAN_yuy2 &&
+        scanout->width % 2) {
+        row[length + 1] = length > 2 ? row[length - 3] : 128;
     }
 }
 
 /* Rows that do not begin at words take a detour, one by one */
 static void convert_unaligned(const XenDisplifScanout *scanout,
-                              const uint8_t *data, pixman_image_t *target)
+                              const uint8_t *data, uint32_t skip,
+                              pixman_image_t *target)
 {
     size_t length = (size_t)scanout->width * scanout->cpp;
     size_t stride = QEMU_ALIGN_UP(length, XEN_PVDISPLAY_ROW_ALIGN);
@@ -96,17 +129,18 @@ static void convert_unaligned(const XenDisplifScanout *scanout,
 
     for (y = 0; row && y < scanout->height; y++) {
         memcpy(row, data + (size_t)scanout->stride * y, length);
-        convert_rows(scanout, row, stride, y, 1, target);
+        complete_pair(scanout, row, length);
+        convert_rows(scanout, row, stride, y, 1, skip, target);
     }
 }
 
 void xen_pvdisplay_convert(const XenDisplifScanout *scanout, const void *data,
-                           pixman_image_t *target)
+                           uint32_t skip, pixman_image_t *target)
 {
     if (xen_pvdisplay_is_aligned(scanout, data)) {
-        convert_rows(scanout, data, scanout->stride, 0, scanout->height,
+        convert_rows(scanout, data, scanout->stride, 0, scanout->height, skip,
                      target);
     } else {
-        convert_unaligned(scanout, data, target);
+        convert_unaligned(scanout, data, skip, target);
     }
 }

@@ -36,12 +36,23 @@ bool xen_pvdisplay_is_aligned(const XenDisplifScanout *scanout,
                               const void *data);
 
 /**
+ * xen_pvdisplay_widen: take in what visible pixels have their colour from
+ * @scanout: what is visible; changed to what to convert
+ *
+ * In YUYV two pixels share a colour, of which each has a half.
+ *
+ * Returns: how many pixels on the left were added.
+ */
+uint32_t xen_pvdisplay_widen(XenDisplifScanout *scanout);
+
+/**
  * xen_pvdisplay_convert: convert a picture
  * @scanout: how the pixels lie; checked, of a format that pixman knows
  * @data: the first of them
- * @target: image of at least the same size
+ * @skip: how many pixels on the left to leave out
+ * @target: image of the size of what remains, or less
  */
 void xen_pvdisplay_convert(const XenDisplifScanout *scanout, const void *data,
-                           pixman_image_t *target);
+                           uint32_t skip, pixman_image_t *target);
 
 #endif /* HW_XEN_XEN_PVDISPLAY_CONVERT_H */

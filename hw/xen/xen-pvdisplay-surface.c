@@ -105,14 +105,16 @@ static int make_shadow(XenPvSurface *s, const XenDisplifScanout *scanout)
 int xen_pv_surface_show(XenPvSurface *s, const XenDisplifScanout *scanout)
 {
     pixman_format_code_t format = xen_pvdisplay_format(scanout->format);
-    uint64_t length = (uint64_t)scanout->stride * (scanout->height - 1) +
-                      (uint64_t)scanout->width * scanout->cpp;
+    XenDisplifScanout wide = *scanout;
+    uint32_t skip = xen_pvdisplay_widen(&wide);
+    uint64_t length = (uint64_t)wide.stride * (wide.height - 1) +
+                      (uint64_t)wide.width * wide.cpp;
     XenPgdirView *view;
     void *data;
     int ret;
 
-    ret = xen_pgdir_buffer_view(scanout->buffer, scanout->offset, length,
-                                &view, &data);
+    ret = xen_pgdir_buffer_view(scanout->buffer, wide.offset, length, &view,
+                                &data);
     if (ret < 0) {
         return ret;
     }
@@ -127,7 +129,8 @@ int xen_pv_surface_show(XenPvSurface *s, const XenDisplifScanout *scanout)
     }
     set_view(s, view);
     s->data = data;
-    s->scanout = *scanout;
+    s->scanout = wide;
+    s->skip = skip;
     /* The engine's buffer may go before the picture does */
     s->scanout.buffer = NULL;
 
@@ -141,7 +144,7 @@ void xen_pv_surface_update(XenPvSurface *s)
     }
     xen_pgdir_view_sync(s->view);
     if (s->shadow) {
-        xen_pvdisplay_convert(&s->scanout, s->data, s->shadow);
+        xen_pvdisplay_convert(&s->scanout, s->data, s->skip, s->shadow);
         s->conversions++;
     }
     dpy_gfx_update_full(s->con);
@@ -161,6 +164,8 @@ void xen_pv_surface_keep(XenPvSurface *s)
         return;
     }
 
+    /* Where pages cannot be mapped, what is shown is older than they are */
+    xen_pgdir_view_sync(s->view);
     copy = pixman_image_create_bits(surface_format(now), surface_width(now),
                                     surface_height(now), NULL, 0);
     if (!copy) {

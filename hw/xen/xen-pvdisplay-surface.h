@@ -17,8 +17,9 @@
  *
  * @con: the console
  * @view: the window of the guest's memory that is shown, or NULL
- * @data: its first visible pixel
+ * @data: its first pixel
  * @scanout: how to read it
+ * @skip: pixels on the left of it that are not visible
  * @shadow: host memory that the picture is converted into, where the console
  *     cannot show the guest's pixels as they are, or NULL
  * @conversions: pictures converted so far
@@ -28,6 +29,7 @@ typedef struct XenPvSurface {
     XenPgdirView *view;
     const uint8_t *data;
     XenDisplifScanout scanout;
+    uint32_t skip;
     pixman_image_t *shadow;
     uint64_t conversions;
 } XenPvSurface;

@@ -296,6 +296,7 @@ static int show_fb(XenDisplif *card, uint32_t index, DisplifFramebuffer *fb,
     scanout.fb_cookie = fb->cookie;
     scanout.offset = geometry->data_ofs + (uint64_t)geometry->stride * y +
                      (uint64_t)geometry->cpp * x;
+    scanout.x = x;
     scanout.stride = geometry->stride;
     scanout.width = MIN(connector->width, geometry->width - x);
     scanout.height = MIN(connector->height, geometry->height - y);

@@ -36,6 +36,7 @@ typedef struct XenDisplif XenDisplif;
  *     the engine that replaces or withdraws it
  * @fb_cookie: the guest's name of the framebuffer
  * @offset: bytes from the buffer's first page to the first visible pixel
+ * @x: that pixel's number in its row
  * @stride: bytes from a row to the next
  * @width: visible pixels of a row
  * @height: visible rows
@@ -46,6 +47,7 @@ typedef struct XenDisplifScanout {
     XenPgdirBuffer *buffer;
     uint64_t fb_cookie;
     uint64_t offset;
+    uint32_t x;
     uint32_t stride;
     uint32_t width;
     uint32_t height;
