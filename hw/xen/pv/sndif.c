@@ -40,6 +40,7 @@ typedef enum SndifState {
  * @caps: what it may be opened with
  * @volume: how loud; survives CLOSE, as the knobs of a real card do
  * @adjusted: @volume is not what every stream begins with
+ * @silent_bytes: for statistics
  *
  * All below is of the open stream:
  *
@@ -73,6 +74,7 @@ typedef struct SndifStream {
     uint64_t base;
     uint64_t due;
     uint32_t opened_at;
+    uint64_t silent_bytes;
     uint8_t scratch[SCRATCH_SIZE] __attribute__((aligned(8)));
 } SndifStream;
 
@@ -87,7 +89,6 @@ struct XenSndif {
     uint64_t refused;
     uint64_t events;
     uint64_t events_full;
-    uint64_t silent_bytes;
     uint64_t faults;
 };
 
@@ -723,8 +724,7 @@ bool xen_sndif_peek(XenSndif *card, uint32_t stream, const void **data,
 }
 
 /* The frames are played: they are no longer marked; count those never were */
-static void pass_marks(XenSndif *card, SndifStream *stream, uint32_t first,
-                       uint32_t count)
+static void pass_marks(SndifStream *stream, uint32_t first, uint32_t count)
 {
     uint32_t done = 0, n;
     bool written;
@@ -733,7 +733,7 @@ static void pass_marks(XenSndif *card, SndifStream *stream, uint32_t first,
         n = xen_sndif_marks_run(&stream->marks, first + done, count - done,
                                 &written);
         if (!written) {
-            card->silent_bytes += (uint64_t)n * stream->params.frame_size;
+            stream->silent_bytes += (uint64_t)n * stream->params.frame_size;
         }
         done += n;
     }
@@ -755,7 +755,7 @@ void xen_sndif_played(XenSndif *card, uint32_t stream, size_t length)
         uint32_t offset = position % s->params.buffer_size;
         uint32_t bytes = MIN(left, s->params.buffer_size - offset);
 
-        pass_marks(card, s, offset / frame, bytes / frame);
+        pass_marks(s, offset / frame, bytes / frame);
         position += bytes;
         left -= bytes;
     }
@@ -861,6 +861,32 @@ void xen_sndif_reset(XenSndif *card)
     }
 }
 
+void xen_sndif_stream_info(const XenSndif *card, uint32_t stream,
+                           XenSndifStreamInfo *info)
+{
+    static const char *const states[] = {
+        [SNDIF_CLOSED] = "closed",
+        [SNDIF_STOPPED] = "stopped",
+        [SNDIF_RUNNING] = "running",
+        [SNDIF_PAUSED] = "paused",
+    };
+    const SndifStream *s = get_stream(card, stream);
+
+    memset(info, 0, sizeof(*info));
+    if (!s) {
+        info->state = states[SNDIF_CLOSED];
+        return;
+    }
+    info->capture = s->caps.capture;
+    info->connected = s->ring.page;
+    info->broken = s->ring.broken;
+    info->state = states[s->state];
+    info->params = s->params;
+    info->position = s->position;
+    info->events = s->events.prod;
+    info->silent_bytes = s->silent_bytes;
+}
+
 void xen_sndif_stats(const XenSndif *card, XenSndifStats *stats)
 {
     uint32_t i;
@@ -870,7 +896,6 @@ void xen_sndif_stats(const XenSndif *card, XenSndifStats *stats)
     stats->refused = card->refused;
     stats->events = card->events;
     stats->events_full = card->events_full;
-    stats->silent_bytes = card->silent_bytes;
     stats->faults = card->faults;
     stats->total_pages = card->total_pages;
     for (i = 0; i < card->streams->len; i++) {
@@ -878,5 +903,6 @@ void xen_sndif_stats(const XenSndif *card, XenSndifStats *stats)
 
         stats->open += stream->state != SNDIF_CLOSED;
         stats->running += stream->state == SNDIF_RUNNING;
+        stats->silent_bytes += stream->silent_bytes;
     }
 }

@@ -151,6 +151,31 @@ typedef struct XenSndifStats {
 } XenSndifStats;
 
 /**
+ * struct XenSndifStreamInfo - what a stream does now
+ *
+ * @capture: it records; else it plays
+ * @connected: its ring is served
+ * @broken: its ring made no sense, and is not served until the next
+ *     connection
+ * @state: "closed", "stopped", "running" or "paused"
+ * @params: what it is open with; zero if it is not
+ * @position: bytes played or recorded since it was opened
+ * @events: slots of its event page filled in this connection
+ * @silent_bytes: bytes that were due for playing before they were written,
+ *     since the card was made
+ */
+typedef struct XenSndifStreamInfo {
+    bool capture;
+    bool connected;
+    bool broken;
+    const char *state;
+    XenSndifParams params;
+    uint64_t position;
+    uint32_t events;
+    uint64_t silent_bytes;
+} XenSndifStreamInfo;
+
+/**
  * xen_sndif_sample_size: bytes of a sample
  * @format: XENSND_PCM_FORMAT_xxx
  *
@@ -270,6 +295,15 @@ void xen_sndif_recorded(XenSndif *card, uint32_t stream, const void *data,
  * that is due next is this modulo the buffer's size.
  */
 uint64_t xen_sndif_position(const XenSndif *card, uint32_t stream);
+
+/**
+ * xen_sndif_stream_info: look at a stream
+ * @card: the card
+ * @stream: index of the stream
+ * @info: where to store what it does
+ */
+void xen_sndif_stream_info(const XenSndif *card, uint32_t stream,
+                           XenSndifStreamInfo *info);
 
 /**
  * xen_sndif_stats: read the counters
