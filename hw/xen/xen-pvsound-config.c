@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a PV sound card is made of: the option "streams" and the card's nodes.
+ *
+ * Copyright (c) 2026 The Xen PV display and sound for QEMU authors
+ */
+
+#include "qemu/osdep.h"
+
+#include <xen/io/sndif.h>
+
+#include "qapi/error.h"
+#include "qemu/cutils.h"
+#include "xen-pvsound-config.h"
+#include "xen-pvsound-format.h"
+
+/* What Linux knows of rates, and can be told in a list */
+#define LINUX_RATES "5512,8000,11025,16000,22050,32000,44100,48000,64000," \
+                    "96000,176400,192000"
+
+static XenPvSoundConfig *config_new(void)
+{
+    XenPvSoundConfig *config = g_new0(XenPvSoundConfig, 1);
+
+    config->pcms = g_ptr_array_new_with_free_func(g_free);
+    config->streams = g_array_new(false, true, sizeof(XenPvSoundStream));
+
+    return config;
+}
+
+void xen_pvsound_config_free(XenPvSoundConfig *config)
+{
+    if (config) {
+        g_ptr_array_unref(config->pcms);
+        g_array_unref(config->streams);
+        g_free(config);
+    }
+}
+
+static void add_stream(XenPvSoundConfig *config, uint32_t number,
+                       bool capture, bool usable, const XenSndifCaps *caps)
+{
+    XenPvSoundStream stream = {
+        .pcm = config->pcms->len - 1,
+        .number = number,
+        .usable = usable,
+        .caps = *caps,
+    };
+
+    stream.caps.capture = capture;
+    g_array_append_val(config->streams, stream);
+}
+
+/* -------------------------------------------------------------- option */
+
+/* The name becomes a node of the guest and part of log lines */
+static bool is_name(const char *text, size_t len)
+{
+    size_t i;
+
+    for (i = 0; i < len; i++) {
+        if (!g_ascii_isalnum(text[i]) && !strchr("-_. ", text[i])) {
+            return false;
+        }
+    }
+
+    return len > 0 && len <= 32;
+}
+
+static bool parse_pcm(XenPvSoundConfig *config, const char *text,
+                      const XenSndifCaps *caps, Error **errp)
+{
+    const char *colon = strrchr(text, ':');
+    const char *letters = colon ? colon + 1 : text;
+    size_t count = strlen(letters), i;
+
+    if (colon && !is_name(text, colon - text)) {
+        error_setg(errp, "PCM '%s' needs a name of 1 to 32 letters, digits, "
+                   "spaces, '-', '_' or '.'", text);
+        return false;
+    }
+    if (count < 1 || count > XEN_PVSOUND_MAX_PCM_STREAMS ||
+        strspn(letters, "pc") != count) {
+        error_setg(errp, "PCM '%s' is not '[NAME:]STREAMS' with 1 to %d "
+                   "letters, p for playback and c for capture, as in "
+                   "'Main:pc'", text, XEN_PVSOUND_MAX_PCM_STREAMS);
+        return false;
+    }
+
+    g_ptr_array_add(config->pcms,
+                    colon ? g_strndup(text, colon - text)
+                          : g_strdup_printf("PCM %u", config->pcms->len));
+    for (i = 0; i < count; i++) {
+        add_stream(config, i, letters[i] == 'c', true, caps);
+    }
+
+    return true;
+}
+
+XenPvSoundConfig *xen_pvsound_config_parse(const char *text,
+                                           const XenSndifCaps *caps,
+                                           Error **errp)
+{
+    g_auto(GStrv) list = g_strsplit(text, ";", -1);
+    guint count = g_strv_length(list);
+    XenPvSoundConfig *config;
+    guint i;
+
+    if (count > XEN_PVSOUND_MAX_PCMS) {
+        error_setg(errp, "%u PCMs are too many: a card has at most %d",
+                   count, XEN_PVSOUND_MAX_PCMS);
+        return NULL;
+    }
+
+    config = config_new();
+    for (i = 0; i < MAX(count, 1); i++) {
+        if (!parse_pcm(config, count ? list[i] : "", caps, errp)) {
+            xen_pvsound_config_free(config);
+            return NULL;
+        }
+    }
+    if (config->streams->len > XEN_PVSOUND_MAX_STREAMS) {
+        error_setg(errp, "%u streams are too many: a card has at most %d",
+                   config->streams->len, XEN_PVSOUND_MAX_STREAMS);
+        xen_pvsound_config_free(config);
+        return NULL;
+    }
+
+    return config;
+}
+
+static bool write_card(XenPvBackend *backend, const char *frontend,
+                       const XenSndifCaps *caps, Error **errp)
+{
+    g_autofree char *formats = xen_pvsound_format_names();
+    g_autofree char *channels = g_strdup_printf("%u", caps->channels_max);
+    g_autofree char *size = g_strdup_printf("%u", caps->buffer_max);
+
+    return xen_pv_node_write(backend, frontend, XENSND_FIELD_VCARD_SHORT_NAME,
+                             "Xen PV sound", errp) &&
+           xen_pv_node_write(backend, frontend, XENSND_FIELD_VCARD_LONG_NAME,
+                             "Xen PV sound of QEMU", errp) &&
+           xen_pv_node_write(backend, frontend, XENSND_FIELD_SAMPLE_FORMATS,
+                             formats, errp) &&
+           xen_pv_node_write(backend, frontend, XENSND_FIELD_SAMPLE_RATES,
+                             LINUX_RATES, errp) &&
+           xen_pv_node_write(backend, frontend, XENSND_FIELD_CHANNELS_MIN,
+                             "1", errp) &&
+           xen_pv_node_write(backend, frontend, XENSND_FIELD_CHANNELS_MAX,
+                             channels, errp) &&
+           xen_pv_node_write(backend, frontend, XENSND_FIELD_BUFFER_SIZE,
+                             size, errp);
+}
+
+bool xen_pvsound_config_write(const XenPvSoundConfig *config,
+                              XenPvBackend *backend, const char *frontend,
+                              const XenSndifCaps *caps, Error **errp)
+{
+    guint i;
+
+    if (!write_card(backend, frontend, caps, errp)) {
+        return false;
+    }
+    for (i = 0; i < config->pcms->len; i++) {
+        g_autofree char *dir = g_strdup_printf("%s/%u", frontend, i);
+
+        if (!xen_pv_node_write(backend, dir, XENSND_FIELD_DEVICE_NAME,
+                               g_ptr_array_index(config->pcms, i), errp)) {
+            return false;
+        }
+    }
+    for (i = 0; i < config->streams->len; i++) {
+        XenPvSoundStream *stream = &g_array_index(config->streams,
+                                                  XenPvSoundStream, i);
+        g_autofree char *dir = g_strdup_printf("%s/%u/%u", frontend,
+                                               stream->pcm, stream->number);
+        g_autofree char *id = g_strdup_printf("%u.%u", stream->pcm,
+                                              stream->number);
+
+        if (!xen_pv_node_write(backend, dir, XENSND_FIELD_TYPE,
+                               stream->caps.capture ?
+                               XENSND_STREAM_TYPE_CAPTURE :
+                               XENSND_STREAM_TYPE_PLAYBACK, errp) ||
+            !xen_pv_node_write(backend, dir, XENSND_FIELD_STREAM_UNIQUE_ID,
+                               id, errp)) {
+            return false;
+        }
+    }
+
+    return true;
+}
+
+/* --------------------------------------------------------------- nodes */
+
+/* A number between limits; what is none, or 0, is as good as missing */
+static bool read_number(XenPvBackend *backend, const char *dir,
+                        const char *key, uint32_t max, uint32_t *value)
+{
+    g_autofree char *text = xen_pv_node_read(backend, dir, key);
+    unsigned int number;
+
+    if (!text) {
+        return false;
+    }
+    if (!g_ascii_isdigit(*text) || qemu_strtoui(text, NULL, 10, &number) ||
+        number > max) {
+        xen_pv_guest_warn(backend, "node '%s/%s' is not a number up to %u",
+                          dir, key, max);
+        return false;
+    }
+    *value = number;
+
+    return number > 0;
+}
+
+/* Channels are narrowed to what can be played, not widened */
+static void read_channels(XenPvBackend *backend, const char *dir,
+                          uint32_t most, XenSndifCaps *caps)
+{
+    uint32_t min = caps->channels_min, max = caps->channels_max;
+
+    read_number(backend, dir, XENSND_FIELD_CHANNELS_MIN, UINT8_MAX, &min);
+    read_number(backend, dir, XENSND_FIELD_CHANNELS_MAX, UINT8_MAX, &max);
+    min = MAX(min, 1);
+    max = MIN(max ? max : most, most);
+    if (min > max) {
+        xen_pv_guest_warn(backend, "'%s' wants %u channels or more, but %u "
+                          "is the most", dir, min, max);
+        return;
+    }
+    caps->channels_min = min;
+    caps->channels_max = max;
+}
+
+static int compare_rates(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+static void read_rates(XenPvBackend *backend, const char *dir,
+                       XenSndifCaps *caps)
+{
+    g_autofree char *text = xen_pv_node_read(backend, dir,
+                                             XENSND_FIELD_SAMPLE_RATES);
+    g_auto(GStrv) list = g_strsplit(text ? text : "", XENSND_LIST_SEPARATOR,
+                                    -1);
+    uint32_t rates[XEN_SNDIF_MAX_RATES], count = 0;
+    guint i;
+
+    for (i = 0; list[i] && count < XEN_SNDIF_MAX_RATES; i++) {
+        unsigned int rate;
+
+        g_strstrip(list[i]);
+        if (!g_ascii_isdigit(*list[i]) ||
+            qemu_strtoui(list[i], NULL, 10, &rate) ||
+            rate < XEN_PVSOUND_MIN_RATE || rate > XEN_PVSOUND_MAX_RATE) {
+            xen_pv_guest_warn(backend, "node '%s/%s' has an entry that is "
+                              "not a rate of %d to %d Hz", dir,
+                              XENSND_FIELD_SAMPLE_RATES,
+                              XEN_PVSOUND_MIN_RATE, XEN_PVSOUND_MAX_RATE);
+            continue;
+        }
+        rates[count++] = rate;
+    }
+    if (count) {
+        qsort(rates, count, sizeof(rates[0]), compare_rates);
+        memcpy(caps->rates, rates, sizeof(rates[0]) * count);
+        caps->nr_rates = count;
+    }
+}
+
+static void read_formats(XenPvBackend *backend, const char *dir,
+                         XenSndifCaps *caps)
+{
+    g_autofree char *text = xen_pv_node_read(backend, dir,
+                                             XENSND_FIELD_SAMPLE_FORMATS);
+    g_auto(GStrv) list = g_strsplit(text ? text : "", XENSND_LIST_SEPARATOR,
+                                    -1);
+    uint64_t formats = 0;
+    guint i;
+
+    for (i = 0; list[i]; i++) {
+        uint64_t format = xen_pvsound_format_mask(g_strstrip(list[i]));
+
+        if (!format) {
+            xen_pv_guest_warn(backend, "node '%s/%s' has an entry that is "
+                              "not a sample format", dir,
+                              XENSND_FIELD_SAMPLE_FORMATS);
+        }
+        formats |= format;
+    }
+    /* What is known but cannot be played leaves a list without anything */
+    if (formats) {
+        caps->formats = formats & xen_pvsound_format_all();
+    }
+}
+
+static void read_limits(XenPvBackend *backend, const char *dir,
+                        const XenSndifCaps *most, XenSndifCaps *caps)
+{
+    uint32_t size;
+
+    read_channels(backend, dir, most->channels_max, caps);
+    read_rates(backend, dir, caps);
+    read_formats(backend, dir, caps);
+    if (read_number(backend, dir, XENSND_FIELD_BUFFER_SIZE, UINT32_MAX,
+                    &size)) {
+        caps->buffer_max = MIN(size, most->buffer_max);
+    }
+}
+
+/* xenstore has a node for each directory, empty unless somebody wrote it */
+static char *find_dir(XenPvBackend *backend, const char *parent,
+                      uint32_t number)
+{
+    g_autofree char *dir = g_strdup_printf("%s/%u", parent, number);
+    g_autofree char *text = xen_pv_node_read(backend, dir,
+                                             XENSND_FIELD_TYPE);
+    g_autofree char *self = NULL;
+
+    if (!text) {
+        g_autofree char *key = g_strdup_printf("%u", number);
+
+        self = xen_pv_node_read(backend, parent, key);
+    }
+
+    return text || self ? g_steal_pointer(&dir) : NULL;
+}
+
+static void read_stream(XenPvSoundConfig *config, XenPvBackend *backend,
+                        const char *dir, uint32_t number,
+                        const XenSndifCaps *most, const XenSndifCaps *pcm)
+{
+    g_autofree char *type = xen_pv_node_read(backend, dir, XENSND_FIELD_TYPE);
+    bool capture = !g_strcmp0(type, XENSND_STREAM_TYPE_CAPTURE);
+    bool usable = capture || !g_strcmp0(type, XENSND_STREAM_TYPE_PLAYBACK);
+    XenSndifCaps caps = *pcm;
+
+    if (!usable) {
+        xen_pv_guest_warn(backend, "node '%s/%s' is not '%s' or '%s': the "
+                          "stream is not served", dir, XENSND_FIELD_TYPE,
+                          XENSND_STREAM_TYPE_PLAYBACK,
+                          XENSND_STREAM_TYPE_CAPTURE);
+    }
+    read_limits(backend, dir, most, &caps);
+    add_stream(config, number, capture, usable, &caps);
+}
+
+/* Returns whether any stream can be served */
+static bool read_pcm(XenPvSoundConfig *config, XenPvBackend *backend,
+                     const char *dir, const XenSndifCaps *most,
+                     const XenSndifCaps *card)
+{
+    char *name = xen_pv_node_read(backend, dir, XENSND_FIELD_DEVICE_NAME);
+    XenSndifCaps caps = *card;
+    bool usable = false;
+    uint32_t i;
+
+    g_ptr_array_add(config->pcms, name ? name : g_strdup(""));
+    read_limits(backend, dir, most, &caps);
+    for (i = 0; i < XEN_PVSOUND_MAX_PCM_STREAMS &&
+         config->streams->len < XEN_PVSOUND_MAX_STREAMS; i++) {
+        g_autofree char *stream = find_dir(backend, dir, i);
+
+        if (!stream) {
+            break;
+        }
+        read_stream(config, backend, stream, i, most, &caps);
+        usable |= g_array_index(config->streams, XenPvSoundStream,
+                                config->streams->len - 1).usable;
+    }
+
+    return usable;
+}
+
+XenPvSoundConfig *xen_pvsound_config_read(XenPvBackend *backend,
+                                          const char *frontend,
+                                          const XenSndifCaps *caps,
+                                          Error **errp)
+{
+    XenPvSoundConfig *config = config_new();
+    XenSndifCaps card = *caps;
+    bool usable = false;
+    uint32_t i;
+
+    read_limits(backend, frontend, caps, &card);
+    for (i = 0; i < XEN_PVSOUND_MAX_PCMS; i++) {
+        g_autofree char *dir = find_dir(backend, frontend, i);
+
+        if (!dir) {
+            break;
+        }
+        usable |= read_pcm(config, backend, dir, caps, &card);
+    }
+    if (!usable) {
+        error_setg(errp, "the toolstack's nodes in '%s' name no stream that "
+                   "can be served", frontend);
+        xen_pvsound_config_free(config);
+        return NULL;
+    }
+
+    return config;
+}

@@ -1,0 +1,800 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Backend of Xen PV sound cards (vsnd, xen/io/sndif.h).
+ *
+ * The audio layer asks for sound when it has room, and gets it straight from
+ * the guest's buffer; what it took is the stream's position.  No request of
+ * the guest ever waits for that.
+ *
+ * Copyright (c) 2026 The Xen PV display and sound for QEMU authors
+ */
+
+#include "qemu/osdep.h"
+
+#include "hw/qdev-properties.h"
+#include "hw/xen/xen-pv-backend.h"
+#include "hw/xen/xen-sndif.h"
+#include "qapi/error.h"
+#include "qemu/main-loop.h"
+#include "qemu/module.h"
+#include "qemu/timer.h"
+#include "trace.h"
+#include "xen-pv-compat.h"
+#include "xen-pv-status.h"
+#include "xen-pvsound-config.h"
+#include "xen-pvsound-format.h"
+
+#define TYPE_XEN_PVSOUND "xen-pvsound"
+OBJECT_DECLARE_SIMPLE_TYPE(XenPvSound, XEN_PVSOUND)
+
+/* Cards made by -device offer this much; toolstacks may offer up to more */
+#define XEN_PVSOUND_BUFFER_SIZE (256 * 1024)
+#define XEN_PVSOUND_MAX_BUFFER_SIZE (4 * 1024 * 1024)
+
+#define XEN_PVSOUND_MAX_PAGES (1u << 18)
+
+/* A stream that nobody asks for otherwise plays and records */
+#define XEN_PVSOUND_STREAMS "pc"
+
+/* Samples on their way through a conversion, bytes */
+#define XEN_PVSOUND_CHUNK 4096
+
+/* The audio layer is dry when it has less left than this */
+#define XEN_PVSOUND_DRY_NS (5 * SCALE_MS)
+
+/* How far silence may be behind the clock, to be made up for later */
+#define XEN_PVSOUND_DEBT_NS (100 * SCALE_MS)
+
+/*
+ * @more: answers what one event left unanswered
+ * @format, @params: what the stream is open with; @format is NULL if it is not
+ * @out: the playback voice.  It outlives a CLOSE: what it took it still has
+ *     to play, and a recording to a file should not begin anew.
+ * @in: the capture voice of an open stream
+ * @room: most frames that the audio layer ever wanted at once
+ * @heard_at: when all that was taken so far will have been heard, ns
+ */
+typedef struct XenPvStream {
+    XenPvSound *sound;
+    uint32_t index;
+    bool capture;
+    bool usable;
+    char *name;
+    XenPvChannel request;
+    XenPvChannel event;
+    QEMUBH *more;
+    const XenPvSoundFormat *format;
+    XenSndifParams params;
+    SWVoiceOut *out;
+    SWVoiceIn *in;
+    size_t room;
+    int64_t heard_at;
+} XenPvStream;
+
+struct XenPvSound {
+    XenPvBackend backend; /* must be first */
+
+    XenPvAudio audio;
+    char *streams_option;
+    uint32_t max_channels;
+    uint32_t max_pages;
+
+    bool registered;
+    XenPvSoundConfig *config;
+    XenPgdirMapper *mapper;
+    XenSndif *card;
+    XenPvStream *streams;
+    uint32_t nr_streams;
+    bool exiting;
+};
+
+static const char *xen_pvsound_id(XenPvSound *d)
+{
+    DeviceState *dev = DEVICE(d);
+
+    return dev->id ? dev->id : d->backend.xendev.name;
+}
+
+/* ------------------------------------------------------------- playback */
+
+static uint32_t xen_pvsound_host_frame(XenPvStream *s)
+{
+    return s->format->host_size * s->params.channels;
+}
+
+/* Frames to a length of time, and back */
+static int64_t xen_pvsound_ns(XenPvStream *s, uint64_t frames)
+{
+    return muldiv64(frames, NANOSECONDS_PER_SECOND, s->params.rate);
+}
+
+/* Hand over @frames of the guest's, or silence; returns how many were taken */
+static size_t xen_pvsound_write(XenPvStream *s, const void *data,
+                                size_t frames)
+{
+    uint32_t host_frame = xen_pvsound_host_frame(s);
+    uint8_t chunk[XEN_PVSOUND_CHUNK];
+    size_t size;
+
+    if (data && !s->format->to_host) {
+        return AUD_write(s->out, (void *)data, frames * host_frame) /
+               host_frame;
+    }
+    frames = MIN(frames, sizeof(chunk) / host_frame);
+    if (data) {
+        s->format->to_host(chunk, data, frames * s->params.channels);
+    } else {
+        memset(chunk, 0, frames * host_frame);
+    }
+    size = AUD_write(s->out, chunk, frames * host_frame);
+
+    return size / host_frame;
+}
+
+/*
+ * Where the guest has written nothing the stream still has to move on, as a
+ * clock does; but not before the moment has come when that is to be heard.
+ * The audio layer asks for sound well before, and a guest with a small buffer
+ * is not late only because it did not bring all of that at once.
+ */
+static size_t xen_pvsound_silent_frames(XenPvStream *s, size_t frames)
+{
+    int64_t late = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) - s->heard_at;
+    uint64_t due;
+
+    if (late <= 0) {
+        return 0;
+    }
+    due = muldiv64(late, s->params.rate, NANOSECONDS_PER_SECOND);
+
+    return MIN(frames, due);
+}
+
+/*
+ * What the audio layer has no room for it still has to play.  Without that it
+ * is the clock that tells how much silence is due.
+ */
+static void xen_pvsound_keep_time(XenPvStream *s, size_t room)
+{
+    int64_t now = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL);
+    int64_t queued;
+
+    s->room = MAX(s->room, room);
+    queued = xen_pvsound_ns(s, s->room - room);
+    if (queued > XEN_PVSOUND_DRY_NS) {
+        s->heard_at = now + queued;
+    } else {
+        s->heard_at = MIN(MAX(s->heard_at, now - XEN_PVSOUND_DEBT_NS),
+                          now + XEN_PVSOUND_DRY_NS);
+    }
+}
+
+static void xen_pvsound_play(void *opaque, int avail)
+{
+    XenPvStream *s = opaque;
+    XenSndif *card = s->sound->card;
+    uint32_t frame = s->params.frame_size;
+    size_t left = avail / xen_pvsound_host_frame(s);
+
+    xen_pvsound_keep_time(s, left);
+    while (left) {
+        size_t length = left * frame, frames, taken;
+        const void *data;
+
+        if (!xen_sndif_peek(card, s->index, &data, &length)) {
+            break;
+        }
+        frames = length / frame;
+        if (!data) {
+            frames = xen_pvsound_silent_frames(s, frames);
+        }
+        taken = frames ? xen_pvsound_write(s, data, frames) : 0;
+        if (!taken) {
+            break;
+        }
+        s->heard_at += xen_pvsound_ns(s, taken);
+        xen_sndif_played(card, s->index, taken * frame);
+        left -= taken;
+    }
+    trace_xen_pvsound_play(s->name, avail,
+                           xen_sndif_position(card, s->index));
+}
+
+/* -------------------------------------------------------------- capture */
+
+static void xen_pvsound_record(void *opaque, int avail)
+{
+    XenPvStream *s = opaque;
+    XenSndif *card = s->sound->card;
+    uint32_t host_frame = xen_pvsound_host_frame(s);
+    uint8_t chunk[XEN_PVSOUND_CHUNK], guest[XEN_PVSOUND_CHUNK * 2];
+    size_t left = avail / host_frame;
+
+    while (left) {
+        size_t frames = MIN(left, sizeof(chunk) / host_frame);
+        void *data = chunk;
+
+        frames = AUD_read(s->in, chunk, frames * host_frame) / host_frame;
+        if (!frames) {
+            break;
+        }
+        if (s->format->to_guest) {
+            s->format->to_guest(guest, chunk, frames * s->params.channels);
+            data = guest;
+        }
+        xen_sndif_recorded(card, s->index, data,
+                           frames * s->params.frame_size);
+        left -= frames;
+    }
+    trace_xen_pvsound_record(s->name, avail,
+                             xen_sndif_position(card, s->index));
+}
+
+/* --------------------------------------------------------------- voices */
+
+static const AudioFormat xen_pvsound_audio_format[] = {
+    [XEN_PVSOUND_S8] = AUDIO_FORMAT_S8,
+    [XEN_PVSOUND_S16] = AUDIO_FORMAT_S16,
+    [XEN_PVSOUND_S32] = AUDIO_FORMAT_S32,
+    [XEN_PVSOUND_F32] = AUDIO_FORMAT_F32,
+};
+
+static void xen_pvsound_close_voice(XenPvStream *s)
+{
+    XenPvSound *d = s->sound;
+
+    if (s->out) {
+        AUD_close_out(xen_pv_audio_card(&d->audio), s->out);
+        s->out = NULL;
+    }
+    if (s->in) {
+        AUD_close_in(xen_pv_audio_card(&d->audio), s->in);
+        s->in = NULL;
+    }
+}
+
+static void xen_pvsound_set_voice_volume(XenPvStream *s, Volume *vol)
+{
+    if (s->out) {
+        xen_pv_audio_set_volume_out(s->out, vol);
+    }
+    if (s->in) {
+        xen_pv_audio_set_volume_in(s->in, vol);
+    }
+}
+
+static bool xen_pvsound_open_voice(XenPvStream *s,
+                                   const XenSndifParams *params,
+                                   const XenPvSoundFormat *format)
+{
+    XenPvSound *d = s->sound;
+    struct audsettings as = {
+        .freq = params->rate,
+        .nchannels = params->channels,
+        .fmt = xen_pvsound_audio_format[format->type],
+        .endianness = format->big_endian,
+    };
+    Volume loud = { .channels = params->channels };
+
+    if (s->capture) {
+        s->in = AUD_open_in(xen_pv_audio_card(&d->audio), s->in, s->name, s,
+                            xen_pvsound_record, &as);
+    } else {
+        s->out = AUD_open_out(xen_pv_audio_card(&d->audio), s->out, s->name,
+                              s, xen_pvsound_play, &as);
+    }
+
+    s->room = 0;
+    memset(loud.vol, UINT8_MAX, sizeof(loud.vol));
+    xen_pvsound_set_voice_volume(s, &loud);
+
+    return s->out || s->in;
+}
+
+/* The host may have fewer voices than there are streams */
+static void xen_pvsound_close_idle_voices(XenPvSound *d)
+{
+    uint32_t i;
+
+    for (i = 0; i < d->nr_streams; i++) {
+        if (!d->streams[i].format) {
+            xen_pvsound_close_voice(&d->streams[i]);
+        }
+    }
+}
+
+/* --------------------------------------------------------------- engine */
+
+static int xen_pvsound_open(void *opaque, uint32_t index,
+                            const XenSndifParams *params)
+{
+    XenPvSound *d = opaque;
+    XenPvStream *s = &d->streams[index];
+    const XenPvSoundFormat *format = xen_pvsound_format(params->format);
+
+    trace_xen_pvsound_open(s->name, params->rate, params->channels,
+                           format ? format->name : "?", params->buffer_size,
+                           params->period_size);
+    if (!format) {
+        return -EINVAL;
+    }
+    if (!xen_pvsound_open_voice(s, params, format)) {
+        xen_pvsound_close_idle_voices(d);
+        if (!xen_pvsound_open_voice(s, params, format)) {
+            return -ENODEV;
+        }
+    }
+    s->format = format;
+    s->params = *params;
+
+    return 0;
+}
+
+static void xen_pvsound_close(void *opaque, uint32_t index)
+{
+    XenPvSound *d = opaque;
+    XenPvStream *s = &d->streams[index];
+
+    trace_xen_pvsound_close(s->name);
+    s->format = NULL;
+    /* When QEMU exits the audio layer has gone before us */
+    if (s->capture && !d->exiting) {
+        xen_pvsound_close_voice(s);
+    }
+}
+
+static int xen_pvsound_run(void *opaque, uint32_t index, bool run)
+{
+    XenPvSound *d = opaque;
+    XenPvStream *s = &d->streams[index];
+
+    trace_xen_pvsound_run(s->name, run, xen_sndif_position(d->card, index));
+    if (d->exiting) {
+        return 0;
+    }
+    if (s->capture) {
+        AUD_set_active_in(s->in, run);
+    } else {
+        s->heard_at = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL);
+        AUD_set_active_out(s->out, run);
+    }
+
+    return 0;
+}
+
+static void xen_pvsound_set_volume(void *opaque, uint32_t index,
+                                   const XenSndifVolume *volume)
+{
+    XenPvSound *d = opaque;
+    XenPvStream *s = &d->streams[index];
+    Volume vol = { .mute = true, .channels = volume->channels };
+    uint32_t i;
+
+    for (i = 0; i < volume->channels; i++) {
+        if (!volume->mute[i]) {
+            vol.mute = false;
+            vol.vol[i] = xen_pvsound_gain(volume->millibel[i]);
+        }
+        trace_xen_pvsound_volume(s->name, i, volume->millibel[i],
+                                 volume->mute[i]);
+    }
+    xen_pvsound_set_voice_volume(s, &vol);
+}
+
+static void xen_pvsound_notify_request(void *opaque, uint32_t index)
+{
+    XenPvSound *d = opaque;
+
+    xen_pv_channel_notify(&d->backend, &d->streams[index].request);
+}
+
+static void xen_pvsound_notify_event(void *opaque, uint32_t index)
+{
+    XenPvSound *d = opaque;
+
+    trace_xen_pvsound_event(d->streams[index].name);
+    xen_pv_channel_notify(&d->backend, &d->streams[index].event);
+}
+
+static void xen_pvsound_answered(void *opaque, uint32_t index, uint16_t id,
+                                 uint8_t operation, int32_t status,
+                                 const char *why)
+{
+    XenPvSound *d = opaque;
+
+    trace_xen_pvsound_answer(d->streams[index].name, id, operation, status,
+                             why ? why : "");
+    if (status < 0) {
+        xen_pv_guest_warn(&d->backend,
+                          "stream %s: operation %u refused: %s (%s)",
+                          d->streams[index].name, operation,
+                          why ? why : "failed", strerror(-status));
+    }
+}
+
+static const XenSndifOps xen_pvsound_ops = {
+    .open = xen_pvsound_open,
+    .close = xen_pvsound_close,
+    .run = xen_pvsound_run,
+    .set_volume = xen_pvsound_set_volume,
+    .notify_request = xen_pvsound_notify_request,
+    .notify_event = xen_pvsound_notify_event,
+    .answered = xen_pvsound_answered,
+};
+
+/* ------------------------------------------------------------- channels */
+
+static bool xen_pvsound_process(void *opaque)
+{
+    XenPvStream *s = opaque;
+    bool more = false;
+    int ret = xen_sndif_process(s->sound->card, s->index, &more);
+
+    if (ret < 0) {
+        xen_pv_guest_warn(&s->sound->backend,
+                          "stream %s: its request ring makes no sense and "
+                          "is not served any more", s->name);
+    }
+    /* Let others have the main loop between two rings full of requests */
+    if (more) {
+        qemu_bh_schedule(s->more);
+    }
+
+    return ret > 0;
+}
+
+static void xen_pvsound_process_bh(void *opaque)
+{
+    xen_pvsound_process(opaque);
+}
+
+/* Frontends have nothing to say on the event page's channel */
+static bool xen_pvsound_ignore(void *opaque)
+{
+    return false;
+}
+
+static bool xen_pvsound_attach(XenPvStream *s, Error **errp)
+{
+    static const char *const names[4] = {
+        "ring-ref", "event-channel", "evt-ring-ref", "evt-event-channel",
+    };
+    XenPvSound *d = s->sound;
+    XenPvSoundStream *stream = &g_array_index(d->config->streams,
+                                              XenPvSoundStream, s->index);
+    char *keys[4];
+    bool ok;
+    int i;
+
+    for (i = 0; i < 4; i++) {
+        keys[i] = g_strdup_printf("%u/%u/%s", stream->pcm, stream->number,
+                                  names[i]);
+    }
+    ok = xen_pv_channel_open(&d->backend, &s->request, keys[0], keys[1],
+                             xen_pvsound_process, s, errp) &&
+         xen_pv_channel_open(&d->backend, &s->event, keys[2], keys[3],
+                             xen_pvsound_ignore, s, errp);
+    if (ok) {
+        xen_sndif_attach(d->card, s->index, s->request.page, s->event.page);
+    } else {
+        xen_pv_channel_close(&d->backend, &s->request);
+        xen_pv_channel_close(&d->backend, &s->event);
+    }
+    for (i = 0; i < 4; i++) {
+        g_free(keys[i]);
+    }
+
+    return ok;
+}
+
+/* A stream that a guest has spoilt does not take the others with it */
+static bool xen_pvsound_connect(XenPvBackend *backend, Error **errp)
+{
+    XenPvSound *d = XEN_PVSOUND(backend);
+    Error *first = NULL;
+    bool any = false;
+    uint32_t i;
+
+    for (i = 0; i < d->nr_streams; i++) {
+        Error *local_err = NULL;
+
+        if (!d->streams[i].usable) {
+            continue;
+        }
+        if (xen_pvsound_attach(&d->streams[i], &local_err)) {
+            any = true;
+            continue;
+        }
+        xen_pv_guest_warn(backend, "stream %s is not served: %s",
+                          d->streams[i].name, error_get_pretty(local_err));
+        error_propagate(&first, local_err);
+    }
+    if (!any) {
+        error_propagate(errp, first);
+        return false;
+    }
+    error_free(first);
+
+    /* What the frontend asked before its port was bound raised no event */
+    for (i = 0; i < d->nr_streams; i++) {
+        xen_pvsound_process(&d->streams[i]);
+    }
+
+    return true;
+}
+
+static void xen_pvsound_disconnect(XenPvBackend *backend, bool exiting)
+{
+    XenPvSound *d = XEN_PVSOUND(backend);
+    uint32_t i;
+
+    d->exiting = exiting;
+    xen_sndif_reset(d->card);
+    for (i = 0; i < d->nr_streams; i++) {
+        XenPvStream *s = &d->streams[i];
+
+        qemu_bh_cancel(s->more);
+        xen_pv_channel_close(backend, &s->request);
+        xen_pv_channel_close(backend, &s->event);
+    }
+}
+
+/* -------------------------------------------------------- configuration */
+
+/* What QEMU can play at all */
+static void xen_pvsound_caps(XenPvSound *d, uint32_t buffer_max,
+                             XenSndifCaps *caps)
+{
+    uint64_t quota = (uint64_t)d->max_pages * XEN_PGDIR_PAGE_SIZE;
+
+    memset(caps, 0, sizeof(*caps));
+    caps->formats = xen_pvsound_format_all();
+    caps->rate_min = XEN_PVSOUND_MIN_RATE;
+    caps->rate_max = XEN_PVSOUND_MAX_RATE;
+    caps->channels_min = 1;
+    caps->channels_max = d->max_channels;
+    caps->buffer_max = MIN(buffer_max, quota);
+}
+
+static bool xen_pvsound_check_options(XenPvBackend *backend, Error **errp)
+{
+    XenPvSound *d = XEN_PVSOUND(backend);
+    XenSndifCaps caps;
+
+    if (d->max_channels < 1 || d->max_channels > XEN_SNDIF_MAX_CHANNELS) {
+        error_setg(errp, "max-channels=%u is not between 1 and %u channels",
+                   d->max_channels, XEN_SNDIF_MAX_CHANNELS);
+        return false;
+    }
+    if (d->max_pages < 1 || d->max_pages > XEN_PVSOUND_MAX_PAGES) {
+        error_setg(errp, "max-pages=%u is not between 1 and %u pages",
+                   d->max_pages, XEN_PVSOUND_MAX_PAGES);
+        return false;
+    }
+    if (d->streams_option) {
+        xen_pvsound_caps(d, XEN_PVSOUND_BUFFER_SIZE, &caps);
+        d->config = xen_pvsound_config_parse(d->streams_option, &caps, errp);
+        return d->config;
+    }
+
+    return true;
+}
+
+static bool xen_pvsound_configure(XenPvBackend *backend, const char *frontend,
+                                  bool toolstack, Error **errp)
+{
+    XenPvSound *d = XEN_PVSOUND(backend);
+    XenSndifCaps caps;
+
+    if (!d->config && toolstack) {
+        xen_pvsound_caps(d, XEN_PVSOUND_MAX_BUFFER_SIZE, &caps);
+        d->config = xen_pvsound_config_read(backend, frontend, &caps, errp);
+        return d->config;
+    }
+
+    xen_pvsound_caps(d, XEN_PVSOUND_BUFFER_SIZE, &caps);
+    if (!d->config) {
+        d->config = xen_pvsound_config_parse(XEN_PVSOUND_STREAMS, &caps,
+                                             errp);
+    }
+
+    return d->config &&
+           xen_pvsound_config_write(d->config, backend, frontend, &caps,
+                                    errp);
+}
+
+/* -------------------------------------------------------------- monitor */
+
+static void xen_pvsound_describe_stream(XenPvStream *s, QDict *dict)
+{
+    XenSndifStreamInfo info;
+
+    xen_sndif_stream_info(s->sound->card, s->index, &info);
+    qdict_put_str(dict, "name", s->name);
+    qdict_put_str(dict, "type", info.capture ? "capture" : "playback");
+    qdict_put_bool(dict, "connected", info.connected);
+    qdict_put_bool(dict, "broken", info.broken);
+    qdict_put_str(dict, "state", info.state);
+    qdict_put_int(dict, "silent-bytes", info.silent_bytes);
+    if (s->format) {
+        qdict_put_str(dict, "format", s->format->name);
+        qdict_put_int(dict, "rate", info.params.rate);
+        qdict_put_int(dict, "channels", info.params.channels);
+        qdict_put_int(dict, "buffer-size", info.params.buffer_size);
+        qdict_put_int(dict, "period-size", info.params.period_size);
+        qdict_put_int(dict, "position", info.position);
+    }
+}
+
+static void xen_pvsound_describe(XenPvBackend *backend, QDict *status)
+{
+    XenPvSound *d = XEN_PVSOUND(backend);
+    QList *streams = qlist_new();
+    XenSndifStats stats;
+    uint32_t i;
+
+    for (i = 0; i < d->nr_streams; i++) {
+        QDict *dict = qdict_new();
+
+        xen_pvsound_describe_stream(&d->streams[i], dict);
+        qlist_append(streams, dict);
+    }
+    qdict_put(status, "streams", streams);
+
+    xen_sndif_stats(d->card, &stats);
+    qdict_put_int(status, "requests", stats.requests);
+    qdict_put_int(status, "refused", stats.refused);
+    qdict_put_int(status, "events", stats.events);
+    qdict_put_int(status, "events-full", stats.events_full);
+    qdict_put_int(status, "faults", stats.faults);
+    qdict_put_int(status, "buffer-pages", stats.total_pages);
+    xen_pv_status_add_cache(status, d->mapper);
+}
+
+/* ----------------------------------------------------------- life cycle */
+
+static void xen_pvsound_add_stream(XenPvSound *d, uint32_t index)
+{
+    XenPvSoundStream *stream = &g_array_index(d->config->streams,
+                                              XenPvSoundStream, index);
+    XenPvStream *s = &d->streams[index];
+
+    s->sound = d;
+    s->index = xen_sndif_add_stream(d->card, &stream->caps);
+    s->capture = stream->caps.capture;
+    s->usable = stream->usable;
+    s->name = g_strdup_printf("%s.%u.%u", xen_pvsound_id(d), stream->pcm,
+                              stream->number);
+    s->more = qemu_bh_new(xen_pvsound_process_bh, s);
+    trace_xen_pvsound_stream(s->name, s->capture, s->usable,
+                             stream->caps.formats, stream->caps.channels_min,
+                             stream->caps.channels_max,
+                             stream->caps.buffer_max);
+}
+
+static bool xen_pvsound_start(XenPvBackend *backend, Error **errp)
+{
+    XenPvSound *d = XEN_PVSOUND(backend);
+    const XenSndifLimits limits = { .max_total_pages = d->max_pages };
+    uint32_t i;
+
+    if (!xen_pv_audio_register(&d->audio, errp)) {
+        return false;
+    }
+    d->registered = true;
+    d->mapper = xen_pv_mapper_new(backend, d->max_pages, errp);
+    if (!d->mapper) {
+        return false;
+    }
+    d->card = xen_sndif_new(&xen_pvsound_ops, d, d->mapper, &limits);
+
+    d->nr_streams = d->config->streams->len;
+    d->streams = g_new0(XenPvStream, d->nr_streams);
+    for (i = 0; i < d->nr_streams; i++) {
+        xen_pvsound_add_stream(d, i);
+    }
+
+    return true;
+}
+
+static void xen_pvsound_stop(XenPvBackend *backend)
+{
+    XenPvSound *d = XEN_PVSOUND(backend);
+    uint32_t i;
+
+    for (i = 0; i < d->nr_streams; i++) {
+        XenPvStream *s = &d->streams[i];
+
+        xen_pvsound_close_voice(s);
+        qemu_bh_delete(s->more);
+        g_free(s->name);
+    }
+    d->nr_streams = 0;
+    g_clear_pointer(&d->streams, g_free);
+    g_clear_pointer(&d->card, xen_sndif_free);
+    g_clear_pointer(&d->mapper, xen_pgdir_mapper_unref);
+    if (d->registered) {
+        xen_pv_audio_unregister(&d->audio);
+        d->registered = false;
+    }
+}
+
+static void xen_pvsound_finalize(Object *obj)
+{
+    XenPvSound *d = XEN_PVSOUND(obj);
+
+    /* Here, as options are parsed before there is anything to stop */
+    g_clear_pointer(&d->config, xen_pvsound_config_free);
+}
+
+static const Property xen_pvsound_properties[] = {
+    DEFINE_AUDIO_PROPERTIES(XenPvSound, audio),
+    DEFINE_PROP_STRING("streams", XenPvSound, streams_option),
+    DEFINE_PROP_UINT32("max-channels", XenPvSound, max_channels, 2),
+    DEFINE_PROP_UINT32("max-pages", XenPvSound, max_pages, 8192),
+};
+
+static void xen_pvsound_class_init(ObjectClass *class,
+                                   XEN_PV_CLASS_DATA *data)
+{
+    DeviceClass *dev_class = DEVICE_CLASS(class);
+    XenDeviceClass *xendev_class = XEN_DEVICE_CLASS(class);
+    XenPvBackendClass *pv_class = XEN_PV_BACKEND_CLASS(class);
+
+    xendev_class->backend = "vsnd";
+    xendev_class->device = "vsnd";
+    pv_class->check_options = xen_pvsound_check_options;
+    pv_class->configure = xen_pvsound_configure;
+    pv_class->start = xen_pvsound_start;
+    pv_class->connect = xen_pvsound_connect;
+    pv_class->disconnect = xen_pvsound_disconnect;
+    pv_class->stop = xen_pvsound_stop;
+    pv_class->describe = xen_pvsound_describe;
+
+    dev_class->desc = "Xen PV sound (sndif)";
+    set_bit(DEVICE_CATEGORY_SOUND, dev_class->categories);
+    device_class_set_props(dev_class, xen_pvsound_properties);
+    object_class_property_set_description(class, "streams",
+        "PCMs of the card: '[NAME:]STREAMS;...', each letter of STREAMS a "
+        "stream, p for playback, c for capture");
+    object_class_property_set_description(class, "max-channels",
+        "most channels of a stream; more than 2 want an audiodev with "
+        "mixing-engine=off");
+    object_class_property_set_description(class, "max-pages",
+        "most pages of the guest that all open streams may have together");
+}
+
+static const TypeInfo xen_pvsound_info = {
+    .name = TYPE_XEN_PVSOUND,
+    .parent = TYPE_XEN_PV_BACKEND,
+    .instance_size = sizeof(XenPvSound),
+    .instance_finalize = xen_pvsound_finalize,
+    .class_init = xen_pvsound_class_init,
+};
+
+static void xen_pvsound_register_types(void)
+{
+    type_register_static(&xen_pvsound_info);
+}
+
+type_init(xen_pvsound_register_types)
+
+static void xen_pvsound_device_create(XenBackendInstance *instance,
+                                      QDict *opts, Error **errp)
+{
+    xen_pv_backend_create(instance, TYPE_XEN_PVSOUND, "vsnd", errp);
+}
+
+static const XenBackendInfo xen_pvsound_backend_info = {
+    .type = "vsnd",
+    .create = xen_pvsound_device_create,
+    .destroy = xen_pv_backend_destroy,
+};
+
+static void xen_pvsound_register_backend(void)
+{
+    xen_backend_register(&xen_pvsound_backend_info);
+    xen_pv_backend_revive("vsnd");
+}
+
+xen_backend_init(xen_pvsound_register_backend);
