@@ -1,0 +1,1497 @@
+/*
+ * QTest of xen-pvsound, over a fake Xen and against a fake frontend
+ *
+ * Time is QEMU's virtual clock, which stands still until a test moves it.
+ * What is played goes to a file, and is compared with what was sent.
+ *
+ * Copyright (c) 2026 The Xen PV display and sound for QEMU authors
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+
+#include "libqtest.h"
+#include "qemu/bswap.h"
+#include "qobject/qdict.h"
+
+#include "../frontend/xen-front-sound.h"
+
+#define MS              1000000ll
+#define TICK            (10 * MS)
+
+#define RATE            48000
+#define FRAME           4               /* S16_LE, stereo */
+#define BUFFER          (16384 * FRAME)
+#define PERIOD          (4096 * FRAME)
+
+#define WAV             "-audiodev wav,id=snd,path=%s,out.frequency=48000 "
+#define NONE            "-audiodev none,id=snd "
+#define CARD            "-device xen-pvsound,id=snd0,audiodev=snd,"
+
+/* One QEMU, its guest, and the guest's frontend of card 0 */
+typedef struct Test {
+    QTestState *qts;
+    char *dir;
+    char *memory;
+    char *socket;
+    char *wav;
+    XenGuest *guest;
+    XenFrontSound *sound;
+} Test;
+
+/* Start and end */
+
+static void test_start(Test *t, const char *testbed, const char *audio,
+                       const char *devices)
+{
+    g_autofree char *audiodev = NULL;
+    GError *err = NULL;
+
+    memset(t, 0, sizeof(*t));
+    t->dir = g_dir_make_tmp("xen-pvsound-XXXXXX", &err);
+    g_assert_no_error(err);
+    t->memory = g_build_filename(t->dir, "memory", NULL);
+    t->socket = g_build_filename(t->dir, "guest", NULL);
+    t->wav = g_build_filename(t->dir, "sound.wav", NULL);
+    audiodev = strstr(audio, "%s") ? g_strdup_printf(WAV, t->wav)
+                                   : g_strdup(audio);
+    t->qts = qtest_initf("-machine none -nodefaults "
+                         "-object memory-backend-file,id=dom,size=64M,"
+                         "share=on,mem-path=%s "
+                         "-chardev socket,id=guest,path=%s,server=on,wait=off "
+                         "-device xen-testbed,id=xen,memdev=dom,"
+                         "chardev=guest%s %s %s",
+                         t->memory, t->socket, testbed, audiodev, devices);
+    t->guest = xen_guest_new(t->memory, t->socket, &err);
+    g_assert_no_error(err);
+    t->sound = xen_front_sound_new(t->guest, 0);
+}
+
+static void test_stats(Test *t, XenGuestStats *stats)
+{
+    g_assert_cmpint(xen_guest_stats(t->guest, stats), ==, 0);
+}
+
+/* Nothing may be mapped for a guest that is not connected */
+static void check_idle(Test *t)
+{
+    XenGuestStats stats;
+
+    test_stats(t, &stats);
+    g_assert_cmpuint(stats.mapped, ==, 0);
+    g_assert_cmpuint(stats.refs, ==, 0);
+    g_assert_cmpuint(stats.ports, ==, 0);
+    g_assert_cmpuint(stats.leaks, ==, 0);
+    g_assert_cmpuint(stats.bad_unmaps, ==, 0);
+    g_assert_cmpuint(xen_guest_count_in_use(t->guest), ==, 0);
+}
+
+static void check_events(Test *t)
+{
+    uint32_t i;
+
+    for (i = 0; i < t->sound->nr_streams; i++) {
+        xen_front_stream_take_events(&t->sound->streams[i]);
+        g_assert_cmpuint(t->sound->streams[i].bad_events, ==, 0);
+    }
+}
+
+/* QEMU goes, in whatever state it is; the recording stays until test_end() */
+static void test_quit(Test *t)
+{
+    check_events(t);
+    qtest_quit(t->qts);
+    t->qts = NULL;
+    /* The memory outlives QEMU: so would the marks of a page not given back */
+    g_assert_cmpuint(xen_guest_count_in_use(t->guest), ==, 0);
+}
+
+static void test_end(Test *t)
+{
+    if (t->qts) {
+        test_quit(t);
+    }
+    g_assert_cmpuint(xen_front_sound_free(t->sound), ==, 0);
+    xen_guest_free(t->guest);
+    unlink(t->memory);
+    unlink(t->socket);
+    unlink(t->wav);
+    rmdir(t->dir);
+    g_free(t->memory);
+    g_free(t->socket);
+    g_free(t->wav);
+    g_free(t->dir);
+}
+
+static void test_connect(Test *t)
+{
+    g_assert_cmpint(xen_front_sound_connect(t->sound), ==, 0);
+}
+
+static void test_unload(Test *t)
+{
+    check_events(t);
+    g_assert_cmpint(xen_front_sound_unload(t->sound), ==, 0);
+    check_idle(t);
+}
+
+static XenFrontStream *stream(Test *t, uint32_t index)
+{
+    g_assert_cmpuint(index, <, t->sound->nr_streams);
+    return &t->sound->streams[index];
+}
+
+static void step(Test *t, int64_t ns)
+{
+    qtest_clock_step(t->qts, ns);
+}
+
+static int trigger(XenFrontStream *s, uint8_t type)
+{
+    return xen_front_stream_trigger(s, type);
+}
+
+static void start(XenFrontStream *s)
+{
+    g_assert_cmpint(trigger(s, XENSND_OP_TRIGGER_START), ==, 0);
+}
+
+static void stop(XenFrontStream *s)
+{
+    g_assert_cmpint(trigger(s, XENSND_OP_TRIGGER_STOP), ==, 0);
+}
+
+static void open_plain(XenFrontStream *s)
+{
+    g_assert_cmpint(xen_front_stream_open(s, RATE, XENSND_PCM_FORMAT_S16_LE,
+                                          2, BUFFER, PERIOD), ==, 0);
+}
+
+static void close_plain(XenFrontStream *s)
+{
+    g_assert_cmpint(xen_front_stream_close(s), ==, 0);
+}
+
+/* Sound */
+
+/* Samples of which no two neighbours are alike, and none is silent */
+static int16_t sample(uint32_t i)
+{
+    uint32_t value = i * 2654435761u;
+
+    return (value >> 17 ^ value >> 3) | 1;
+}
+
+static int16_t *samples_new(uint32_t count)
+{
+    int16_t *samples = g_new(int16_t, count);
+    uint32_t i;
+
+    for (i = 0; i < count; i++) {
+        samples[i] = sample(i);
+    }
+    return samples;
+}
+
+/* Write it all, as fast as the stream plays */
+static void feed(Test *t, XenFrontStream *s, const void *data, uint32_t size)
+{
+    uint32_t done = 0, idle = 0;
+
+    while (done < size) {
+        int n = xen_front_stream_write(s, (const char *)data + done,
+                                       size - done);
+
+        g_assert_cmpint(n, >=, 0);
+        done += n;
+        idle = n ? 0 : idle + 1;
+        g_assert_cmpuint(idle, <, 200);
+        if (done < size) {
+            step(t, TICK);
+        }
+    }
+}
+
+/* Wait until all that was written has been played, as ALSA's drain does */
+static void drain(Test *t, XenFrontStream *s)
+{
+    uint32_t idle = 0;
+
+    while (xen_front_stream_room(s) < s->buffer_size) {
+        step(t, TICK);
+        g_assert_cmpuint(++idle, <, 200);
+    }
+}
+
+/* Start with a full buffer, then feed, then stop when all is played */
+static void play(Test *t, XenFrontStream *s, const void *data, uint32_t size)
+{
+    int n = xen_front_stream_write(s, data, size);
+
+    g_assert_cmpint(n, >, 0);
+    start(s);
+    feed(t, s, (const char *)data + n, size - n);
+    drain(t, s);
+    stop(s);
+}
+
+/* Samples of the recording after the first @skip that are not silent */
+static const int16_t *recording(const char *file, gsize size, gsize *count)
+{
+    const int16_t *samples = (const int16_t *)(file + 44);
+
+    g_assert_cmpuint(size, >, 44);
+    *count = (size - 44) / 2;
+    while (*count && !*samples) {
+        samples++;
+        (*count)--;
+    }
+    return samples;
+}
+
+/* The recording holds that, without a gap or repeat, and nothing else */
+static void check_recording(Test *t, const int16_t *want, uint32_t count)
+{
+    g_autofree char *file = NULL;
+    const int16_t *samples;
+    gsize size, have, i;
+
+    g_assert_true(g_file_get_contents(t->wav, &file, &size, NULL));
+    samples = recording(file, size, &have);
+    g_assert_cmpuint(have, >=, count);
+    for (i = 0; i < count; i++) {
+        if ((int16_t)le16_to_cpu(samples[i]) != want[i]) {
+            g_test_message("sample %zu of %u differs", (size_t)i, count);
+            g_assert_cmpint((int16_t)le16_to_cpu(samples[i]), ==, want[i]);
+        }
+    }
+    for (i = count; i < have; i++) {
+        g_assert_cmpint(samples[i], ==, 0);
+    }
+}
+
+/* Tests: the end */
+
+/* QEMU frees its audio layer before its Xen devices: nothing may touch it */
+static void test_quit_while_playing(const void *testbed)
+{
+    g_autofree int16_t *samples = samples_new(BUFFER / 2);
+    Test t;
+
+    test_start(&t, testbed, WAV, CARD "streams=ppc");
+    test_connect(&t);
+    open_plain(stream(&t, 0));
+    xen_front_stream_write(stream(&t, 0), samples, BUFFER);
+    start(stream(&t, 0));
+    /* Closed, but its voice lives on */
+    open_plain(stream(&t, 1));
+    close_plain(stream(&t, 1));
+    step(&t, 50 * MS);
+    test_quit(&t);
+    test_end(&t);
+}
+
+static void test_quit_while_recording(const void *testbed)
+{
+    Test t;
+
+    test_start(&t, testbed, NONE, CARD "streams=pc");
+    test_connect(&t);
+    open_plain(stream(&t, 1));
+    start(stream(&t, 1));
+    open_plain(stream(&t, 0));
+    start(stream(&t, 0));
+    g_assert_cmpint(trigger(stream(&t, 0), XENSND_OP_TRIGGER_PAUSE), ==, 0);
+    step(&t, 50 * MS);
+    test_quit(&t);
+    test_end(&t);
+}
+
+/* Tests: connecting */
+
+static void check_node(Test *t, const char *key, const char *expected)
+{
+    g_autofree char *path = g_strdup_printf("%s/%s", t->sound->frontend_path,
+                                            key);
+    g_autofree char *value = xen_guest_read(t->guest, path);
+
+    g_assert_cmpstr(value, ==, expected);
+}
+
+static void test_nodes(const void *testbed)
+{
+    XenGuestStats stats;
+    Test t;
+
+    test_start(&t, testbed, WAV, CARD "streams='Main:pc;p;Mic.2:cc'");
+    g_assert_true(xen_front_sound_wait_backend(t.sound, XenbusStateInitWait,
+                                               XEN_GUEST_DEADLINE));
+    check_node(&t, "short-name", "Xen PV sound");
+    check_node(&t, "channels-max", "2");
+    check_node(&t, "buffer-size", "262144");
+    check_node(&t, "0/name", "Main");
+    check_node(&t, "0/0/type", "p");
+    check_node(&t, "0/1/type", "c");
+    check_node(&t, "0/2/type", NULL);
+    check_node(&t, "1/name", "PCM 1");
+    check_node(&t, "1/0/unique-id", "1.0");
+    check_node(&t, "2/name", "Mic.2");
+    check_node(&t, "2/1/type", "c");
+    check_node(&t, "3/name", NULL);
+
+    test_connect(&t);
+    g_assert_cmpuint(t.sound->nr_streams, ==, 5);
+    test_stats(&t, &stats);
+    g_assert_cmpuint(stats.mapped, ==, 10);
+    g_assert_cmpuint(stats.ports, ==, 10);
+    test_unload(&t);
+    test_end(&t);
+}
+
+static void test_reload(const void *testbed)
+{
+    g_autofree int16_t *samples = samples_new(BUFFER / 2);
+    Test t;
+    int i;
+
+    test_start(&t, testbed, WAV, CARD "streams=p");
+    for (i = 0; i < 20; i++) {
+        XenFrontStream *s;
+
+        test_connect(&t);
+        s = stream(&t, 0);
+        open_plain(s);
+        xen_front_stream_write(s, samples, BUFFER);
+        start(s);
+        step(&t, 30 * MS);
+        if (i % 2) {
+            close_plain(s);
+            test_unload(&t);
+        } else {
+            /* A driver that crashed: what it left open goes, too */
+            test_unload(&t);
+            g_assert_cmpuint(xen_front_pgdir_free(s->pgdir), ==, 0);
+            s->pgdir = NULL;
+        }
+        g_assert_cmpint(xen_front_sound_set_state(t.sound,
+                                                  XenbusStateInitialising),
+                        ==, 0);
+    }
+    test_end(&t);
+}
+
+/* Tests: playing */
+
+/* Twice, without a gap or repeat, with the ids of both kinds of Linux */
+static void play_twice(const void *testbed, bool modern)
+{
+    uint32_t count = 2 * RATE * 3, i;
+    g_autofree int16_t *samples = samples_new(count);
+    g_autofree int16_t *want = g_new(int16_t, 2 * count);
+    Test t;
+
+    test_start(&t, testbed, WAV, CARD "streams=p");
+    test_connect(&t);
+    stream(&t, 0)->modern = modern;
+    for (i = 0; i < 2; i++) {
+        open_plain(stream(&t, 0));
+        play(&t, stream(&t, 0), samples, count * 2);
+        g_assert_cmpuint(stream(&t, 0)->position % BUFFER, ==, 0);
+        close_plain(stream(&t, 0));
+        /* What the audio layer has taken by now it plays, too */
+        step(&t, 200 * MS);
+    }
+    g_assert_cmpuint(stream(&t, 0)->dropped, >, 0);
+    test_unload(&t);
+    test_quit(&t);
+
+    /* Between the two there is silence: compare one after the other */
+    {
+        g_autofree char *file = NULL;
+        const int16_t *got;
+        gsize size, have;
+
+        g_assert_true(g_file_get_contents(t.wav, &file, &size, NULL));
+        got = recording(file, size, &have);
+        g_assert_cmpuint(have, >=, 2 * count);
+        g_assert_cmpmem(got, count * 2, samples, count * 2);
+        for (i = count; i < have && !got[i]; i++) {
+            /* silence */
+        }
+        g_assert_cmpuint(have - i, >=, count);
+        g_assert_cmpmem(got + i, count * 2, samples, count * 2);
+        for (i += count; i < have; i++) {
+            g_assert_cmpint(got[i], ==, 0);
+        }
+    }
+    test_end(&t);
+}
+
+static void test_play(const void *testbed)
+{
+    play_twice(testbed, false);
+}
+
+static void test_play_modern(const void *testbed)
+{
+    play_twice(testbed, true);
+}
+
+/* A buffer far smaller than the audio layer's own: 10 ms in two periods */
+static void test_small_buffer(const void *testbed)
+{
+    uint32_t count = 2 * RATE;
+    g_autofree int16_t *samples = samples_new(count);
+    XenFrontStream *s;
+    Test t;
+    uint32_t done;
+
+    test_start(&t, testbed, WAV, CARD "streams=p");
+    test_connect(&t);
+    s = stream(&t, 0);
+    g_assert_cmpint(xen_front_stream_open(s, RATE, XENSND_PCM_FORMAT_S16_LE,
+                                          2, 1920 * FRAME, 480 * FRAME),
+                    ==, 0);
+    done = xen_front_stream_write(s, samples, count * 2);
+    start(s);
+    while (done < count * 2) {
+        /* The guest is as late as it may be */
+        step(&t, TICK);
+        done += xen_front_stream_write(s, (char *)samples + done,
+                                       count * 2 - done);
+    }
+    drain(&t, s);
+    stop(s);
+    close_plain(s);
+    step(&t, 200 * MS);
+    test_unload(&t);
+    test_quit(&t);
+    check_recording(&t, samples, count);
+    test_end(&t);
+}
+
+static void test_pause(const void *testbed)
+{
+    uint32_t count = 2 * RATE;
+    g_autofree int16_t *samples = samples_new(count);
+    XenFrontStream *s;
+    uint64_t position;
+    Test t;
+
+    test_start(&t, testbed, WAV, CARD "streams=p");
+    test_connect(&t);
+    s = stream(&t, 0);
+    open_plain(s);
+    xen_front_stream_write(s, samples, BUFFER);
+    start(s);
+    step(&t, 100 * MS);
+    g_assert_cmpint(trigger(s, XENSND_OP_TRIGGER_PAUSE), ==, 0);
+    xen_front_stream_take_events(s);
+    position = s->position;
+    step(&t, 1000 * MS);
+    xen_front_stream_take_events(s);
+    g_assert_cmpuint(s->position, ==, position);
+    g_assert_cmpint(trigger(s, XENSND_OP_TRIGGER_RESUME), ==, 0);
+    feed(&t, s, (char *)samples + s->written, count * 2 - s->written);
+    drain(&t, s);
+    stop(s);
+    close_plain(s);
+    step(&t, 200 * MS);
+    test_unload(&t);
+    test_quit(&t);
+    {
+        g_autofree char *file = NULL;
+        const int16_t *got;
+        gsize size, have, i, k = 0;
+
+        /* The pause is silent, before and after it nothing is lost */
+        g_assert_true(g_file_get_contents(t.wav, &file, &size, NULL));
+        got = recording(file, size, &have);
+        for (i = 0; i < have; i++) {
+            if (k < count && got[i] == samples[k]) {
+                k++;
+            } else {
+                g_assert_cmpint(got[i], ==, 0);
+            }
+        }
+        g_assert_cmpuint(k, ==, count);
+    }
+    test_end(&t);
+}
+
+/* An xrun, and what Linux does then: STOP, prepare, START */
+static void test_xrun(const void *testbed)
+{
+    g_autofree int16_t *samples = samples_new(BUFFER / 2);
+    XenFrontStream *s;
+    uint64_t position = 0;
+    Test t;
+    int i;
+
+    test_start(&t, testbed, NONE, CARD "streams=p");
+    test_connect(&t);
+    s = stream(&t, 0);
+    open_plain(s);
+    for (i = 0; i < 5; i++) {
+        g_assert_cmpint(xen_front_stream_write(s, samples, PERIOD + 400), ==,
+                        PERIOD + 400);
+        start(s);
+        /* The position moves on without data, by the clock */
+        step(&t, 500 * MS);
+        xen_front_stream_take_events(s);
+        g_assert_cmpuint(s->position, >=, position + RATE * FRAME * 4 / 10);
+        g_assert_cmpuint(s->position, <=, position + RATE * FRAME * 6 / 10);
+        stop(s);
+        g_assert_cmpuint(s->position % BUFFER, ==, 0);
+        g_assert_cmpuint(s->position, >, position);
+        position = s->position;
+        step(&t, 500 * MS);
+        xen_front_stream_take_events(s);
+        g_assert_cmpuint(s->position, ==, position);
+    }
+    close_plain(s);
+    test_unload(&t);
+    test_end(&t);
+}
+
+static void test_no_period(const void *testbed)
+{
+    g_autofree int16_t *samples = samples_new(BUFFER / 2);
+    XenFrontStream *s;
+    Test t;
+
+    test_start(&t, testbed, WAV, CARD "streams=p");
+    test_connect(&t);
+    s = stream(&t, 0);
+    g_assert_cmpint(xen_front_stream_open(s, RATE, XENSND_PCM_FORMAT_S16_LE,
+                                          2, BUFFER, 0), ==, 0);
+    xen_front_stream_write(s, samples, BUFFER);
+    start(s);
+    step(&t, 1000 * MS);
+    stop(s);
+    close_plain(s);
+    step(&t, 200 * MS);
+    g_assert_cmpuint(s->events, ==, 0);
+    test_unload(&t);
+    test_quit(&t);
+    check_recording(&t, samples, BUFFER / 2);
+    test_end(&t);
+}
+
+/* Tests: formats */
+
+typedef struct Format {
+    const char *name;
+    uint8_t code;
+    uint8_t size;
+    uint8_t bits;
+    bool is_unsigned;
+    bool big_endian;
+    bool is_float;
+} Format;
+
+static const Format formats[] = {
+    { "s8", XENSND_PCM_FORMAT_S8, 1, 8 },
+    { "u8", XENSND_PCM_FORMAT_U8, 1, 8, true },
+    { "s16_le", XENSND_PCM_FORMAT_S16_LE, 2, 16 },
+    { "s16_be", XENSND_PCM_FORMAT_S16_BE, 2, 16, false, true },
+    { "u16_le", XENSND_PCM_FORMAT_U16_LE, 2, 16, true },
+    { "u16_be", XENSND_PCM_FORMAT_U16_BE, 2, 16, true, true },
+    { "s24_le", XENSND_PCM_FORMAT_S24_LE, 4, 24 },
+    { "s24_be", XENSND_PCM_FORMAT_S24_BE, 4, 24, false, true },
+    { "u24_le", XENSND_PCM_FORMAT_U24_LE, 4, 24, true },
+    { "u24_be", XENSND_PCM_FORMAT_U24_BE, 4, 24, true, true },
+    { "s32_le", XENSND_PCM_FORMAT_S32_LE, 4, 32 },
+    { "s32_be", XENSND_PCM_FORMAT_S32_BE, 4, 32, false, true },
+    { "u32_le", XENSND_PCM_FORMAT_U32_LE, 4, 32, true },
+    { "u32_be", XENSND_PCM_FORMAT_U32_BE, 4, 32, true, true },
+    { "f32_le", XENSND_PCM_FORMAT_F32_LE, 4, 32, false, false, true },
+    { "f32_be", XENSND_PCM_FORMAT_F32_BE, 4, 32, false, true, true },
+    { "f64_le", XENSND_PCM_FORMAT_F64_LE, 8, 64, false, false, true },
+    { "f64_be", XENSND_PCM_FORMAT_F64_BE, 8, 64, false, true, true },
+    { "mu_law", XENSND_PCM_FORMAT_MU_LAW, 1, 0 },
+    { "a_law", XENSND_PCM_FORMAT_A_LAW, 1, 0 },
+};
+
+/* The bits of a sample of 16 bits in another format */
+static uint64_t encode_bits(const Format *f, int16_t value)
+{
+    double number = value / 32768.0;
+    float small = number;
+    uint64_t bits = 0;
+    uint32_t half;
+
+    if (!f->bits) {
+        /* The loudest of either law, and of either sign */
+        half = f->code == XENSND_PCM_FORMAT_MU_LAW ? 0x80 : 0xaa;
+        return value < 0 ? half ^ 0x80 : half;
+    }
+    if (f->is_float && f->size == 8) {
+        memcpy(&bits, &number, 8);
+    } else if (f->is_float) {
+        memcpy(&half, &small, 4);
+        bits = half;
+    } else {
+        bits = f->bits == 8 ? value >> 8 : (uint64_t)value << (f->bits - 16);
+        bits += f->is_unsigned ? 1ull << (f->bits - 1) : 0;
+        if (f->is_unsigned && f->bits < 32) {
+            bits &= (1ull << f->bits) - 1;
+        }
+    }
+    return bits;
+}
+
+static void encode(const Format *f, int16_t value, uint8_t *dst)
+{
+    uint64_t bits = encode_bits(f, value);
+    int i;
+
+    for (i = 0; i < f->size; i++) {
+        dst[f->big_endian ? f->size - 1 - i : i] = bits >> (8 * i);
+    }
+}
+
+/* What is left of it */
+static int16_t decoded(const Format *f, int16_t value)
+{
+    if (!f->bits) {
+        int16_t loud = f->code == XENSND_PCM_FORMAT_MU_LAW ? 32124 : 32256;
+
+        return value < 0 ? -loud : loud;
+    }
+    return f->bits == 8 ? value & 0xff00 : value;
+}
+
+static void test_format(const Format *f, const char *testbed)
+{
+    uint32_t count = RATE / 4, i;
+    g_autofree int16_t *want = g_new(int16_t, count);
+    g_autofree uint8_t *data = g_new(uint8_t, count * f->size);
+    XenFrontStream *s;
+    Test t;
+
+    g_test_message("format %s", f->name);
+    for (i = 0; i < count; i++) {
+        /* Not silent in 8 bits either */
+        encode(f, sample(i) | 0x100, data + i * f->size);
+        want[i] = decoded(f, sample(i) | 0x100);
+    }
+    test_start(&t, testbed, WAV, CARD "streams=p");
+    test_connect(&t);
+    s = stream(&t, 0);
+    g_assert_cmpint(xen_front_stream_open(s, RATE, f->code, 2,
+                                          4096 * f->size * 2,
+                                          1024 * f->size * 2), ==, 0);
+    play(&t, s, data, count * f->size);
+    close_plain(s);
+    step(&t, 200 * MS);
+    test_unload(&t);
+    test_quit(&t);
+    check_recording(&t, want, count);
+    test_end(&t);
+}
+
+static void test_formats(const void *testbed)
+{
+    size_t i;
+
+    for (i = 0; i < ARRAY_SIZE(formats); i++) {
+        test_format(&formats[i], testbed);
+    }
+}
+
+static void test_bad_formats(const void *testbed)
+{
+    XenFrontStream *s;
+    Test t;
+    int code;
+
+    test_start(&t, testbed, WAV, CARD "streams=pp");
+    test_connect(&t);
+    s = stream(&t, 0);
+    for (code = 0; code < 256; code++) {
+        bool known = code <= XENSND_PCM_FORMAT_F64_BE ||
+                     code == XENSND_PCM_FORMAT_MU_LAW ||
+                     code == XENSND_PCM_FORMAT_A_LAW;
+        int ret = xen_front_stream_open(s, RATE, code, 2, 65536, 8192);
+
+        g_assert_cmpint(ret, ==, known ? 0 : -EINVAL);
+        g_assert_cmpint(xen_front_stream_close(s), ==, 0);
+    }
+    test_unload(&t);
+    test_end(&t);
+}
+
+/* Tests: volume */
+
+static int16_t volume_of(const char *testbed, int32_t left, int32_t right,
+                         uint8_t mute, int16_t *other)
+{
+    uint32_t count = RATE / 2, i;
+    g_autofree int16_t *samples = g_new(int16_t, count);
+    g_autofree char *file = NULL;
+    const int16_t *got;
+    XenFrontStream *s;
+    gsize size, have;
+    int32_t *values;
+    int16_t loud;
+    Test t;
+
+    for (i = 0; i < count; i++) {
+        samples[i] = 10000;
+    }
+    test_start(&t, testbed, WAV, CARD "streams=p");
+    test_connect(&t);
+    s = stream(&t, 0);
+    open_plain(s);
+    values = (int32_t *)s->pgdir->data;
+    values[0] = left;
+    values[1] = right;
+    g_assert_cmpint(xen_front_stream_rw(s, XENSND_OP_SET_VOLUME, 0, 8), ==,
+                    0);
+    memset(values, 0xa5, 8);
+    g_assert_cmpint(xen_front_stream_rw(s, XENSND_OP_GET_VOLUME, 0, 8), ==,
+                    0);
+    g_assert_cmpint(values[0], ==, left);
+    g_assert_cmpint(values[1], ==, right);
+    s->pgdir->data[0] = mute & 1;
+    s->pgdir->data[1] = mute & 2;
+    g_assert_cmpint(xen_front_stream_rw(s, XENSND_OP_MUTE, 0, 2), ==, 0);
+    play(&t, s, samples, count * 2);
+    close_plain(s);
+    step(&t, 200 * MS);
+    test_unload(&t);
+    test_quit(&t);
+
+    g_assert_true(g_file_get_contents(t.wav, &file, &size, NULL));
+    have = (size - 44) / 2;
+    got = (const int16_t *)(file + 44) + have / 4 * 2;
+    loud = got[0];
+    *other = got[1];
+    test_end(&t);
+    return loud;
+}
+
+static void test_volume(const void *testbed)
+{
+    int16_t right;
+
+    g_assert_cmpint(volume_of(testbed, 0, 0, 0, &right), ==, 10000);
+    g_assert_cmpint(right, ==, 10000);
+    g_assert_cmpint(volume_of(testbed, -6020, -20000, 0, &right), >=, 4950);
+    g_assert_cmpint(right, >=, 970);
+    g_assert_cmpint(right, <=, 1030);
+    g_assert_cmpint(volume_of(testbed, 6000, -200000, 0, &right), ==, 10000);
+    g_assert_cmpint(right, ==, 0);
+    g_assert_cmpint(volume_of(testbed, 0, 0, 2, &right), ==, 10000);
+    g_assert_cmpint(right, ==, 0);
+    g_assert_cmpint(volume_of(testbed, 0, 0, 3, &right), ==, 0);
+    g_assert_cmpint(right, ==, 0);
+}
+
+/* Tests: capture */
+
+/* The host's source is silent: see it arrive, and where */
+static void test_capture(const void *testbed)
+{
+    XenFrontStream *s;
+    uint32_t i;
+    Test t;
+
+    test_start(&t, testbed, NONE, CARD "streams=pc");
+    test_connect(&t);
+    s = stream(&t, 1);
+    g_assert_true(s->capture);
+    open_plain(s);
+    memset(s->pgdir->data, 0xa5, BUFFER);
+    start(s);
+    step(&t, 200 * MS);
+    xen_front_stream_take_events(s);
+    g_assert_cmpuint(s->position, >=, RATE * FRAME / 10);
+    g_assert_cmpuint(s->position, <, BUFFER);
+    g_assert_cmpint(xen_front_stream_rw(s, XENSND_OP_READ, 0, s->position),
+                    ==, 0);
+    for (i = 0; i < s->position; i++) {
+        g_assert_cmpuint(s->pgdir->data[i], ==, 0);
+    }
+    g_assert_cmpuint(s->pgdir->data[BUFFER - 1], ==, 0xa5);
+    step(&t, 1000 * MS);
+    stop(s);
+    g_assert_cmpuint(s->position % BUFFER, ==, 0);
+    close_plain(s);
+    test_unload(&t);
+    test_end(&t);
+}
+
+/* A host that cannot record says so, and goes on playing */
+static void test_no_capture(const void *testbed)
+{
+    Test t;
+
+    test_start(&t, testbed, WAV, CARD "streams=pc");
+    test_connect(&t);
+    g_assert_cmpint(xen_front_stream_open(stream(&t, 1), RATE,
+                                          XENSND_PCM_FORMAT_S16_LE, 2, BUFFER,
+                                          PERIOD), ==, -ENODEV);
+    open_plain(stream(&t, 0));
+    close_plain(stream(&t, 0));
+    test_unload(&t);
+    test_end(&t);
+}
+
+/* Tests: many streams */
+
+/* What an Android HAL asks for */
+static void test_nine_pcms(const void *testbed)
+{
+    uint32_t i;
+    Test t;
+
+    test_start(&t, testbed, NONE, CARD "streams='p;p;p;p;p;p;p;p;c'");
+    test_connect(&t);
+    g_assert_cmpuint(t.sound->nr_streams, ==, 9);
+    for (i = 0; i < 9; i++) {
+        open_plain(stream(&t, i));
+        start(stream(&t, i));
+    }
+    step(&t, 500 * MS);
+    for (i = 0; i < 9; i++) {
+        xen_front_stream_take_events(stream(&t, i));
+        g_assert_cmpuint(stream(&t, i)->position, >=, RATE * FRAME / 10 * 3);
+        stop(stream(&t, i));
+        close_plain(stream(&t, i));
+    }
+    test_unload(&t);
+    test_end(&t);
+}
+
+/* Sixteen at once, each as loud as a sixteenth: an underrun would be heard */
+static void test_sixteen(const void *testbed)
+{
+    const uint32_t level = 1000, count = 2 * RATE;
+    g_autofree int16_t *samples = g_new(int16_t, count);
+    g_autofree char *file = NULL;
+    const int16_t *got;
+    uint32_t done[16] = { 0 }, i, busy = 16, from = 0, to = 0;
+    gsize size, have;
+    Test t;
+
+    for (i = 0; i < count; i++) {
+        samples[i] = level;
+    }
+    test_start(&t, testbed, WAV, CARD "streams='pppppppp;pppppppp'");
+    test_connect(&t);
+    for (i = 0; i < 16; i++) {
+        open_plain(stream(&t, i));
+        done[i] = xen_front_stream_write(stream(&t, i), samples, BUFFER);
+    }
+    for (i = 0; i < 16; i++) {
+        start(stream(&t, i));
+    }
+    while (busy) {
+        step(&t, TICK);
+        for (busy = 0, i = 0; i < 16; i++) {
+            done[i] += xen_front_stream_write(stream(&t, i),
+                                              (char *)samples + done[i],
+                                              count * 2 - done[i]);
+            busy += done[i] < count * 2;
+        }
+    }
+    for (i = 0; i < 16; i++) {
+        drain(&t, stream(&t, i));
+        stop(stream(&t, i));
+        close_plain(stream(&t, i));
+    }
+    step(&t, 200 * MS);
+    test_unload(&t);
+    test_quit(&t);
+
+    g_assert_true(g_file_get_contents(t.wav, &file, &size, NULL));
+    got = recording(file, size, &have);
+    for (i = 0; i < have; i++) {
+        from = got[i] && !from ? i + 1 : from;
+        to = got[i] ? i + 1 : to;
+    }
+    g_assert_cmpuint(to - from + 1, ==, count);
+    for (i = from - 1; i < to; i++) {
+        g_assert_cmpint(got[i], ==, 16 * level);
+    }
+    test_end(&t);
+}
+
+/* STOP comes right behind a ring full of writes */
+static void test_stop_overtakes(const void *testbed)
+{
+    struct xensnd_req req = { .operation = XENSND_OP_WRITE };
+    struct xensnd_resp resp;
+    XenFrontStream *s;
+    Test t;
+    int i;
+
+    test_start(&t, testbed, NONE, CARD "streams=p");
+    test_connect(&t);
+    s = stream(&t, 0);
+    open_plain(s);
+    start(s);
+    for (i = 0; i < 31; i++) {
+        req.op.rw.offset = i * 1024;
+        req.op.rw.length = 1024;
+        xen_front_stream_send(s, &req);
+    }
+    memset(&req, 0, sizeof(req));
+    req.operation = XENSND_OP_TRIGGER;
+    req.op.trigger.type = XENSND_OP_TRIGGER_STOP;
+    xen_front_stream_send(s, &req);
+    /* The clock stands still: nothing waits for it */
+    for (i = 0; i < 32; i++) {
+        g_assert_cmpint(xen_front_stream_receive(s, &resp, 3000), ==, 0);
+        g_assert_cmpint(resp.status, ==, 0);
+    }
+    g_assert_cmpuint(resp.operation, ==, XENSND_OP_TRIGGER);
+    close_plain(s);
+    test_unload(&t);
+    test_end(&t);
+}
+
+/* Tests: an hour, of every format at every rate */
+
+static const uint32_t rates[] = {
+    5512, 8000, 11025, 16000, 22050, 32000, 44100, 48000, 64000, 96000,
+    176400, 192000,
+};
+
+#define HOUR_PERIOD 50
+
+/*
+ * The position is that of the audio layer's last tick, told to the frame but
+ * for what has begun of a period.
+ */
+static void check_hour(XenFrontStream *s, uint32_t rate, uint32_t frame,
+                       uint32_t timer_us)
+{
+    uint64_t end = (uint64_t)rate * 3600;
+    uint64_t tick = (uint64_t)rate * timer_us / 1000000;
+
+    xen_front_stream_take_events(s);
+    g_assert_cmpuint(s->position, >=, (end - tick - HOUR_PERIOD - 1) * frame);
+    g_assert_cmpuint(s->position, <=, end * frame);
+    g_assert_cmpuint(s->position % frame, ==, 0);
+}
+
+static void hour_of(const char *testbed, uint32_t timer_us, const Format *fs,
+                    uint32_t nr_formats, const uint32_t *rs,
+                    uint32_t nr_rates)
+{
+    g_autofree char *audio =
+        g_strdup_printf("-audiodev none,id=snd,timer-period=%u,"
+                        "out.mixing-engine=off ", timer_us);
+    uint32_t n = 0, i, k;
+    Test t;
+
+    test_start(&t, testbed, audio,
+               CARD "streams='pppppppp;pppppppp;pppppppp'");
+    test_connect(&t);
+    for (i = 0; i < nr_formats; i++) {
+        for (k = 0; k < nr_rates; k++, n++) {
+            uint32_t frame = fs[i].size * 2;
+
+            g_assert_cmpint(xen_front_stream_open(stream(&t, n), rs[k],
+                                                  fs[i].code, 2,
+                                                  8000 * frame,
+                                                  HOUR_PERIOD * frame),
+                            ==, 0);
+            start(stream(&t, n));
+        }
+    }
+    /* Nobody takes events meanwhile: the pages are full, no id is lost */
+    step(&t, 3600 * 1000 * MS - 100 * MS);
+    for (i = 0; i < 5; i++) {
+        check_events(&t);
+        step(&t, 20 * MS);
+    }
+    for (i = 0, n = 0; i < nr_formats; i++) {
+        for (k = 0; k < nr_rates; k++, n++) {
+            uint32_t frame = fs[i].size * 2;
+
+            check_hour(stream(&t, n), rs[k], frame, timer_us);
+            stop(stream(&t, n));
+            g_assert_cmpuint(stream(&t, n)->position % (8000 * frame), ==, 0);
+            close_plain(stream(&t, n));
+        }
+    }
+    test_unload(&t);
+    test_end(&t);
+}
+
+/* QEMU's null device takes 1024 frames at once, whatever their rate */
+static void test_hour(const void *format)
+{
+    hour_of("", 20000, format, 1, rates, 8);
+    hour_of("", 10000, format, 1, &rates[8], 2);
+    hour_of("", 5000, format, 1, &rates[10], 2);
+}
+
+/* Tests: bad input */
+
+/* Whatever a guest does to one stream, another plays on */
+static void test_bad_requests(const void *testbed)
+{
+    static const uint32_t odd[] = {
+        0, 1, 4, BUFFER - 1, BUFFER, BUFFER + 1, 0x7fffffff, 0x80000000,
+        UINT32_MAX
+    };
+    g_autofree int16_t *samples = samples_new(2 * RATE);
+    XenFrontStream *bad, *other;
+    struct xensnd_req req;
+    uint32_t op, i, k;
+    Test t;
+
+    test_start(&t, testbed, WAV, CARD "streams=pp");
+    test_connect(&t);
+    bad = stream(&t, 0);
+    other = stream(&t, 1);
+    open_plain(other);
+    xen_front_stream_write(other, samples, BUFFER);
+    start(other);
+
+    for (k = 0; k < 2; k++) {
+        /* Before OPEN, and then outside the buffer */
+        for (op = XENSND_OP_READ; op <= XENSND_OP_UNMUTE; op++) {
+            for (i = 0; i < ARRAY_SIZE(odd); i++) {
+                int ret = xen_front_stream_rw(bad, op, odd[i], UINT32_MAX);
+
+                g_assert_cmpint(ret, ==, -EINVAL);
+                ret = xen_front_stream_rw(bad, op, BUFFER + 1, odd[i]);
+                g_assert_cmpint(ret, ==, -EINVAL);
+            }
+        }
+        for (op = k ? 4 : 0; op < 256; op++) {
+            g_assert_cmpint(trigger(bad, op), ==, -EINVAL);
+        }
+        for (op = XENSND_OP_HW_PARAM_QUERY + 1; op < 256; op++) {
+            memset(&req, 0xa5, sizeof(req));
+            req.operation = op;
+            g_assert_cmpint(xen_front_stream_request(bad, &req, NULL), ==,
+                            -EOPNOTSUPP);
+        }
+        if (!k) {
+            open_plain(bad);
+        }
+    }
+    close_plain(bad);
+    close_plain(bad);
+    feed(&t, other, (char *)samples + BUFFER, 2 * RATE * 2 - BUFFER);
+    drain(&t, other);
+    stop(other);
+    close_plain(other);
+    step(&t, 200 * MS);
+    test_unload(&t);
+    test_quit(&t);
+    check_recording(&t, samples, 2 * RATE);
+    test_end(&t);
+}
+
+/* Directories: loops, holes, short, not granted; pages that go away */
+static void test_bad_directories(const void *testbed)
+{
+    struct xensnd_req req = { .operation = XENSND_OP_OPEN };
+    XenFrontPgdir *pgdir;
+    XenFrontStream *s;
+    Test t;
+
+    test_start(&t, testbed, WAV, CARD "streams=p");
+    test_connect(&t);
+    s = stream(&t, 0);
+    pgdir = xen_front_pgdir_new(t.guest, 65536);
+    g_assert_nonnull(pgdir);
+    req.op.open.pcm_rate = RATE;
+    req.op.open.pcm_format = XENSND_PCM_FORMAT_S16_LE;
+    req.op.open.pcm_channels = 2;
+    req.op.open.buffer_sz = 65536;
+    req.op.open.period_sz = 4096;
+
+    g_assert_cmpint(xen_front_stream_request(s, &req, NULL), <, 0);
+    req.op.open.gref_directory = UINT32_MAX;
+    g_assert_cmpint(xen_front_stream_request(s, &req, NULL), <, 0);
+    req.op.open.gref_directory = xen_front_pgdir_ref(pgdir);
+    xen_front_pgdir_page(pgdir, 0)->next = xen_front_pgdir_ref(pgdir);
+    g_assert_cmpint(xen_front_stream_request(s, &req, NULL), ==, 0);
+    xen_front_pgdir_page(pgdir, 0)->refs[3] = 0;
+    g_assert_cmpint(xen_front_stream_request(s, &req, NULL), ==, -EINVAL);
+    xen_front_pgdir_page(pgdir, 0)->refs[3] = 0xfffff;
+    g_assert_cmpint(xen_front_stream_request(s, &req, NULL), ==, 0);
+    g_assert_cmpint(trigger(s, XENSND_OP_TRIGGER_START), <, 0);
+    xen_front_pgdir_fill(pgdir);
+    req.op.open.buffer_sz = UINT32_MAX - 3;
+    g_assert_cmpint(xen_front_stream_request(s, &req, NULL), ==, -EINVAL);
+    req.op.open.buffer_sz = 65536;
+    g_assert_cmpint(xen_front_stream_request(s, &req, NULL), ==, 0);
+    start(s);
+    step(&t, 100 * MS);
+    stop(s);
+    close_plain(s);
+    g_assert_cmpuint(xen_front_pgdir_free(pgdir), ==, 0);
+    test_unload(&t);
+    test_end(&t);
+}
+
+/* A ring that makes no sense stops one stream */
+static void test_bad_ring(const void *testbed)
+{
+    struct xen_sndif_sring *ring;
+    Test t;
+
+    test_start(&t, testbed, WAV, CARD "streams=pp");
+    test_connect(&t);
+    open_plain(stream(&t, 0));
+    start(stream(&t, 0));
+    ring = xen_guest_page(t.guest, stream(&t, 0)->req.page);
+    ring->req_prod += 1000;
+    xen_guest_kick(t.guest, stream(&t, 0)->req.port);
+    step(&t, 100 * MS);
+    open_plain(stream(&t, 1));
+    start(stream(&t, 1));
+    step(&t, 100 * MS);
+    stop(stream(&t, 1));
+    close_plain(stream(&t, 1));
+    test_unload(&t);
+    test_end(&t);
+}
+
+/* Tests: cards of the toolstack */
+
+static void dom0(Test *t, const char *key, const char *value)
+{
+    g_autofree char *path = g_strdup_printf("%s/%s", t->sound->frontend_path,
+                                            key);
+
+    g_assert_cmpint(xen_guest_dom0_write(t->guest, path, "%s", value), ==, 0);
+}
+
+static void toolstack_begin(Test *t)
+{
+    g_assert_cmpint(xen_guest_call(t->guest, NULL, "dom0 create %s %u %u",
+                                   t->sound->frontend_path, XEN_TESTBED_GUEST,
+                                   XEN_TESTBED_BACKEND), ==, 0);
+    g_assert_cmpint(xen_guest_call(t->guest, NULL, "dom0 create %s %u %u",
+                                   t->sound->backend_path,
+                                   XEN_TESTBED_BACKEND, XEN_TESTBED_GUEST),
+                    ==, 0);
+    dom0(t, "backend", t->sound->backend_path);
+    dom0(t, "backend-id", "0");
+    dom0(t, "state", "1");
+}
+
+static void toolstack_end(Test *t)
+{
+    g_autofree char *frontend = g_strdup_printf("%s/frontend",
+                                                t->sound->backend_path);
+    g_autofree char *id = g_strdup_printf("%s/frontend-id",
+                                          t->sound->backend_path);
+    g_autofree char *online = g_strdup_printf("%s/online",
+                                              t->sound->backend_path);
+
+    xen_guest_dom0_write(t->guest, frontend, "%s", t->sound->frontend_path);
+    xen_guest_dom0_write(t->guest, id, "%u", XEN_TESTBED_GUEST);
+    xen_guest_dom0_write(t->guest, online, "1");
+    xen_guest_dom0_write(t->guest, t->sound->backend_state, "1");
+}
+
+static void query(XenFrontStream *s, struct xensnd_query_hw_param *param)
+{
+    struct xensnd_query_hw_param all = {
+        UINT64_MAX, { 0, UINT32_MAX }, { 0, UINT32_MAX }, { 0, UINT32_MAX },
+        { 0, UINT32_MAX }
+    };
+
+    *param = all;
+    g_assert_cmpint(xen_front_stream_query(s, param), ==, 0);
+}
+
+/* Limits come down from the card, and hold */
+static void test_toolstack(const void *testbed)
+{
+    struct xensnd_query_hw_param p;
+    XenFrontStream *s;
+    Test t;
+
+    test_start(&t, testbed, WAV, "-global xen-pvsound.audiodev=snd");
+    toolstack_begin(&t);
+    dom0(&t, "short-name", "Card");
+    dom0(&t, "sample-formats", "s16_le,s8,gsm,f32_le");
+    dom0(&t, "sample-rates", "48000,8000");
+    dom0(&t, "buffer-size", "65536");
+    dom0(&t, "0/name", "Main");
+    dom0(&t, "0/channels-max", "1");
+    dom0(&t, "0/0/unique-id", "hw:0,0");
+    dom0(&t, "0/0/type", "p");
+    dom0(&t, "0/1/type", "c");
+    dom0(&t, "0/1/channels-max", "2");
+    dom0(&t, "0/1/sample-rates", "44100");
+    dom0(&t, "1/0/type", "p");
+    dom0(&t, "1/0/sample-formats", "gsm");
+    toolstack_end(&t);
+    test_connect(&t);
+    g_assert_cmpuint(t.sound->nr_streams, ==, 3);
+
+    s = stream(&t, 0);
+    query(s, &p);
+    g_assert_cmphex(p.formats, ==, 1 << XENSND_PCM_FORMAT_S16_LE |
+                    1 << XENSND_PCM_FORMAT_S8 | 1 << XENSND_PCM_FORMAT_F32_LE);
+    g_assert_cmpuint(p.rates.min, ==, 8000);
+    g_assert_cmpuint(p.rates.max, ==, 48000);
+    g_assert_cmpuint(p.channels.max, ==, 1);
+    g_assert_cmpuint(p.buffer.max, ==, 65536);
+    g_assert_cmpint(xen_front_stream_open(s, 44100, XENSND_PCM_FORMAT_S16_LE,
+                                          1, 8192, 4096), ==, -EINVAL);
+    g_assert_cmpint(xen_front_stream_open(s, 48000, XENSND_PCM_FORMAT_S16_LE,
+                                          2, 8192, 4096), ==, -EINVAL);
+    g_assert_cmpint(xen_front_stream_open(s, 48000, XENSND_PCM_FORMAT_S32_LE,
+                                          1, 8192, 4096), ==, -EINVAL);
+    g_assert_cmpint(xen_front_stream_open(s, 48000, XENSND_PCM_FORMAT_S16_LE,
+                                          1, 69632, 4096), ==, -EINVAL);
+    g_assert_cmpint(xen_front_stream_open(s, 48000, XENSND_PCM_FORMAT_S16_LE,
+                                          1, 65536, 4096), ==, 0);
+    close_plain(s);
+
+    query(stream(&t, 1), &p);
+    g_assert_cmpuint(p.rates.min, ==, 44100);
+    g_assert_cmpuint(p.rates.max, ==, 44100);
+    g_assert_cmpuint(p.channels.max, ==, 2);
+
+    p.formats = UINT64_MAX;
+    g_assert_cmpint(xen_front_stream_query(stream(&t, 2), &p), ==, -EINVAL);
+    test_unload(&t);
+    test_end(&t);
+}
+
+/* Garbage in every node: the card is there, and plays */
+static void garbage(const char *testbed, const char *value)
+{
+    static const char *const keys[] = {
+        "short-name", "long-name", "channels-min", "channels-max",
+        "sample-rates", "sample-formats", "buffer-size", "0/name",
+        "0/channels-min", "0/channels-max", "0/sample-rates",
+        "0/sample-formats", "0/buffer-size", "0/0/channels-min",
+        "0/0/channels-max", "0/0/sample-rates", "0/0/sample-formats",
+        "0/0/buffer-size", "0/0/unique-id", "0/1/type", "0/1/unique-id",
+    };
+    struct xensnd_query_hw_param p;
+    XenFrontStream *s;
+    size_t i;
+    Test t;
+
+    g_test_message("garbage '%s'", value);
+    test_start(&t, testbed, NONE, "-global xen-pvsound.audiodev=snd");
+    toolstack_begin(&t);
+    for (i = 0; i < ARRAY_SIZE(keys); i++) {
+        dom0(&t, keys[i], value);
+    }
+    dom0(&t, "0/0/type", "p");
+    dom0(&t, "1/0/type", "c");
+    toolstack_end(&t);
+    test_connect(&t);
+    s = stream(&t, 0);
+    query(s, &p);
+    open_plain(s);
+    start(s);
+    step(&t, 200 * MS);
+    xen_front_stream_take_events(s);
+    g_assert_cmpuint(s->position, >, 0);
+    close_plain(s);
+    test_unload(&t);
+    test_end(&t);
+}
+
+static void test_garbage(const void *testbed)
+{
+    g_autofree char *longest = g_strnfill(2000, '9');
+
+    garbage(testbed, "");
+    garbage(testbed, "0");
+    garbage(testbed, "-1");
+    garbage(testbed, "4294967296");
+    garbage(testbed, "99999999999999999999999999999999");
+    garbage(testbed, "garbage");
+    garbage(testbed, ",,,;;;");
+    garbage(testbed, "%n%s%d");
+    garbage(testbed, "hw:0,0");
+    garbage(testbed, longest);
+}
+
+/* What the guest publishes is as bad: that stream alone is not served */
+static void test_bad_channels(const void *testbed)
+{
+    static const char *const keys[] = {
+        "0/0/ring-ref", "0/0/event-channel", "0/0/evt-ring-ref",
+        "0/0/evt-event-channel",
+    };
+    static const char *const values[] = {
+        "", "0", "-1", "garbage", "4294967295", "99999999999999999999",
+    };
+    size_t i, k;
+    Test t;
+
+    test_start(&t, testbed, WAV, CARD "streams=pp");
+    for (i = 0; i < ARRAY_SIZE(keys); i++) {
+        for (k = 0; k < ARRAY_SIZE(values); k++) {
+            g_autofree char *path =
+                g_strdup_printf("%s/%s", t.sound->frontend_path, keys[i]);
+
+            g_assert_true(xen_front_sound_wait_backend(t.sound,
+                XenbusStateInitWait, XEN_GUEST_DEADLINE));
+            g_assert_cmpint(xen_front_sound_read_config(t.sound), ==, 0);
+            g_assert_cmpint(xen_front_sound_alloc_rings(t.sound), ==, 0);
+            g_assert_cmpint(xen_front_sound_publish(t.sound), ==, 0);
+            xen_guest_write(t.guest, path, "%s", values[k]);
+            xen_front_sound_set_state(t.sound, XenbusStateInitialised);
+            g_assert_true(xen_front_sound_wait_backend(t.sound,
+                XenbusStateConnected, XEN_GUEST_DEADLINE));
+            open_plain(stream(&t, 1));
+            start(stream(&t, 1));
+            step(&t, 20 * MS);
+            close_plain(stream(&t, 1));
+            test_unload(&t);
+            xen_front_sound_set_state(t.sound, XenbusStateInitialising);
+        }
+    }
+    test_end(&t);
+}
+
+/* Tests: going away */
+
+static void test_device_del(const void *testbed)
+{
+    XenFrontStream *s;
+    Test t;
+
+    test_start(&t, testbed, WAV, CARD "streams=p");
+    test_connect(&t);
+    s = stream(&t, 0);
+    open_plain(s);
+    start(s);
+    step(&t, 50 * MS);
+    qtest_qmp_assert_success(t.qts, "{ 'execute': 'device_del', "
+                             "'arguments': { 'id': 'snd0' } }");
+    g_assert_true(xen_front_sound_wait_backend(t.sound, XenbusStateUnknown,
+                                               XEN_GUEST_DEADLINE));
+    qtest_qmp_eventwait(t.qts, "DEVICE_DELETED");
+    check_idle(&t);
+    xen_front_sound_free_rings(t.sound);
+    step(&t, 50 * MS);
+    /* And once more */
+    qtest_qmp_assert_success(t.qts, "{ 'execute': 'device_add', "
+                             "'arguments': { 'driver': 'xen-pvsound', "
+                             "'id': 'snd1', 'audiodev': 'snd' } }");
+    g_assert_cmpuint(xen_front_pgdir_free(s->pgdir), ==, 0);
+    s->pgdir = NULL;
+    test_connect(&t);
+    g_assert_cmpuint(t.sound->nr_streams, ==, 2);
+    open_plain(stream(&t, 0));
+    start(stream(&t, 0));
+    step(&t, 50 * MS);
+    close_plain(stream(&t, 0));
+    test_unload(&t);
+    test_end(&t);
+}
+
+static void test_vanish(const void *testbed)
+{
+    Test t;
+
+    test_start(&t, testbed, WAV, CARD "streams=p");
+    test_connect(&t);
+    open_plain(stream(&t, 0));
+    start(stream(&t, 0));
+    step(&t, 50 * MS);
+    g_assert_cmpint(xen_guest_call(t.guest, NULL, "vanish"), ==, 0);
+    step(&t, 50 * MS);
+    test_end(&t);
+}
+
+static void check_refused(const char *options, const char *phrase)
+{
+    Test t;
+    QDict *response;
+    const char *desc;
+
+    test_start(&t, "", NONE, "");
+    response = qtest_qmp(t.qts, "{ 'execute': 'device_add', 'arguments': "
+                         "{ 'driver': 'xen-pvsound', 'audiodev': 'snd', "
+                         "'streams': %s } }", options);
+    g_assert_true(qdict_haskey(response, "error"));
+    desc = qdict_get_str(qdict_get_qdict(response, "error"), "desc");
+    g_assert_nonnull(strstr(desc, phrase));
+    qobject_unref(response);
+    check_idle(&t);
+    test_end(&t);
+}
+
+static void test_options(void)
+{
+    check_refused("", "1 to 8 letters");
+    check_refused("x", "1 to 8 letters");
+    check_refused("Main:", "1 to 8 letters");
+    check_refused("p;;c", "1 to 8 letters");
+    check_refused("ppppppppp", "1 to 8 letters");
+    check_refused(":p", "name of 1 to 32");
+    check_refused("a/b:p", "name of 1 to 32");
+    check_refused("0123456789012345678901234567890123:p", "name of 1 to 32");
+    check_refused("p;p;p;p;p;p;p;p;p;p;p;p;p;p;p;p;p;p;p;p;p;p;p;p;p;p;p;p;p;"
+                  "p;p;p;p", "at most 32");
+    check_refused("pppppppp;pppppppp;pppppppp;pppppppp;pppppppp;pppppppp;"
+                  "pppppppp;pppppppp;p", "at most 64");
+}
+
+/* Each test once with grants mapped together and once one by one */
+static void add(const char *name, void (*test)(const void *testbed))
+{
+    g_autofree char *multi = g_strdup_printf("/xen-pvsound/%s", name);
+    g_autofree char *single = g_strdup_printf("/xen-pvsound/single-map/%s",
+                                              name);
+
+    qtest_add_data_func(multi, "", test);
+    qtest_add_data_func(single, ",single-map=on", test);
+}
+
+int main(int argc, char **argv)
+{
+    size_t i;
+
+    g_test_init(&argc, &argv, NULL);
+    add("quit/playing", test_quit_while_playing);
+    add("quit/recording", test_quit_while_recording);
+    add("nodes", test_nodes);
+    add("play", test_play);
+    add("play/modern", test_play_modern);
+    add("pause", test_pause);
+    add("xrun", test_xrun);
+    add("capture", test_capture);
+    add("volume", test_volume);
+    add("reload", test_reload);
+    add("device-del", test_device_del);
+    add("bad/directories", test_bad_directories);
+    qtest_add_data_func("/xen-pvsound/no-period", "", test_no_period);
+    qtest_add_data_func("/xen-pvsound/small-buffer", "", test_small_buffer);
+    qtest_add_data_func("/xen-pvsound/formats", "", test_formats);
+    qtest_add_data_func("/xen-pvsound/bad/formats", "", test_bad_formats);
+    qtest_add_data_func("/xen-pvsound/no-capture", "", test_no_capture);
+    qtest_add_data_func("/xen-pvsound/nine-pcms", "", test_nine_pcms);
+    qtest_add_data_func("/xen-pvsound/sixteen", "", test_sixteen);
+    qtest_add_data_func("/xen-pvsound/stop", "", test_stop_overtakes);
+    for (i = 0; i < ARRAY_SIZE(formats); i++) {
+        g_autofree char *hour = g_strdup_printf("/xen-pvsound/hour/%s",
+                                                formats[i].name);
+
+        qtest_add_data_func(hour, &formats[i], test_hour);
+    }
+    qtest_add_data_func("/xen-pvsound/bad/requests", "", test_bad_requests);
+    qtest_add_data_func("/xen-pvsound/bad/ring", "", test_bad_ring);
+    qtest_add_data_func("/xen-pvsound/toolstack", "", test_toolstack);
+    qtest_add_data_func("/xen-pvsound/bad/nodes", "", test_garbage);
+    qtest_add_data_func("/xen-pvsound/bad/channels", "", test_bad_channels);
+    qtest_add_data_func("/xen-pvsound/vanish", "", test_vanish);
+    qtest_add_func("/xen-pvsound/options", test_options);
+    return g_test_run();
+}
