@@ -1,0 +1,76 @@
+/*
+ * What QTests of PV displays have in common: a QEMU over a fake Xen, its
+ * guest, and a look at its screens
+ *
+ * Copyright (c) 2026 The Xen PV display and sound for QEMU authors
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#ifndef TESTS_QTEST_XEN_PV_QTEST_H
+#define TESTS_QTEST_XEN_PV_QTEST_H
+
+#include "libqtest.h"
+
+#include "../frontend/xen-front-display.h"
+
+/* One QEMU, its guest, and the guest's frontend of card 0 */
+typedef struct XenPvTest {
+    QTestState *qts;
+    char *dir;
+    char *memory;
+    char *socket;
+    XenGuest *guest;
+    XenFrontDisplay *display;
+} XenPvTest;
+
+/**
+ * xen_pv_test_start: start QEMU and become its guest
+ * @t: the test; anything
+ * @testbed: further options of the fake Xen: "" or ",NAME=VALUE..."
+ * @args: further arguments of QEMU; "DIR/" is the test's folder
+ */
+void xen_pv_test_start(XenPvTest *t, const char *testbed, const char *args);
+
+/* Nothing may have leaked, and no page may be in use after QEMU has quit */
+void xen_pv_test_end(XenPvTest *t);
+
+void xen_pv_test_connect(XenFrontDisplay *display);
+
+/* Afterwards QEMU must have nothing mapped: unload the last card last */
+void xen_pv_test_unload(XenPvTest *t);
+
+/* What the toolstack does; @resolutions is a list that ends with NULL */
+void xen_pv_test_attach(XenFrontDisplay *display,
+                        const char *const *resolutions);
+
+/* It waits until the card is gone; the frontend's rings go, too */
+void xen_pv_test_detach(XenPvTest *t, XenFrontDisplay *display);
+
+/* A property of a device, to be unref'ed */
+QObject *xen_pv_test_get(XenPvTest *t, const char *id, const char *property);
+
+/* Pictures: 0xRRGGBB, row by row */
+typedef struct XenPvPicture {
+    uint32_t width;
+    uint32_t height;
+    uint32_t *pixels;
+} XenPvPicture;
+
+void xen_pv_picture_init(XenPvPicture *picture, uint32_t width,
+                         uint32_t height);
+void xen_pv_picture_clear(XenPvPicture *picture);
+
+/* A screendump */
+void xen_pv_picture_take(XenPvTest *t, const char *device, int head,
+                         XenPvPicture *picture);
+
+/* Whether it is what xen_front_buffer_draw() draws with @seed */
+bool xen_pv_picture_is(const XenPvPicture *picture, uint32_t width,
+                       uint32_t height, uint32_t seed);
+
+/* Take a screendump, and compare it */
+void xen_pv_check_screen(XenPvTest *t, const char *device, int head,
+                         uint32_t width, uint32_t height, uint32_t seed);
+
+#endif /* TESTS_QTEST_XEN_PV_QTEST_H */
