@@ -10,6 +10,9 @@
 #include "qemu/osdep.h"
 
 #include "qemu/bswap.h"
+#include "qobject/qdict.h"
+#include "qobject/qlist.h"
+#include "qobject/qstring.h"
 #include "xen-pv-qtest.h"
 
 #define PERIOD_NS       (1000000000 / 60 + 1)
@@ -58,6 +61,18 @@ static const Format formats[] = {
     { "YUYV", 16 },
 };
 
+
+static const Format *get_format(const char *name)
+{
+    int i;
+
+    for (i = 0; i < ARRAY_SIZE(formats); i++) {
+        if (g_str_equal(formats[i].name, name)) {
+            return &formats[i];
+        }
+    }
+    g_assert_not_reached();
+}
 
 static bool is_yuyv(const Format *format)
 {
@@ -385,11 +400,413 @@ static void test_formats(const void *testbed)
     xen_pv_test_end(&t);
 }
 
+/* The monitor */
+
+static QDict *get_status(XenPvTest *t)
+{
+    QDict *status = qobject_to(QDict, xen_pv_test_get(t, "disp0", "status"));
+
+    g_assert_nonnull(status);
+    return status;
+}
+
+/* Of a list in a dictionary; borrowed */
+static QDict *get_item(const QDict *dict, const char *list, uint32_t index)
+{
+    const QListEntry *entry;
+
+    QLIST_FOREACH_ENTRY(qdict_get_qlist(dict, list), entry) {
+        if (index-- == 0) {
+            return qobject_to(QDict, qlist_entry_obj(entry));
+        }
+    }
+    g_assert_not_reached();
+}
+
+static int64_t get_connector_number(XenPvTest *t, uint32_t index,
+                                    const char *name)
+{
+    QDict *status = get_status(t);
+    int64_t number = qdict_get_int(get_item(status, "connectors", index),
+                                   name);
+
+    qobject_unref(status);
+    return number;
+}
+
+/* Buffers and flips */
+
+static XenFrontBuffer *new_buffer(XenFrontDisplay *display, uint32_t width,
+                                  uint32_t height, uint64_t cookie)
+{
+    XenFrontBuffer *buffer = xen_front_buffer_new(display->guest, width,
+                                                  height, cookie);
+
+    g_assert_nonnull(buffer);
+    g_assert_cmpint(xen_front_buffer_attach(display, buffer), ==, 0);
+    return buffer;
+}
+
+static void end_buffer(XenFrontDisplay *display, XenFrontBuffer *buffer)
+{
+    g_assert_cmpint(xen_front_buffer_detach(display, buffer), ==, 0);
+    g_assert_cmpuint(xen_front_buffer_free(buffer), ==, 0);
+}
+
+static void show(XenFrontConnector *c, XenFrontBuffer *buffer)
+{
+    g_assert_cmpint(xen_front_set_config(c, buffer->fb, 0, 0, buffer->width,
+                                         buffer->height, 32), ==, 0);
+}
+
+/* A flip, and its event at the next tick, which is there at once */
+static void flip(XenPvTest *t, XenFrontConnector *c, uint64_t fb)
+{
+    uint64_t events = c->events;
+
+    g_assert_cmpint(xen_front_flip(c, fb), ==, 0);
+    qtest_clock_step(t->qts, PERIOD_NS);
+    xen_front_take_events(c);
+    g_assert_cmpuint(c->events, ==, events + 1);
+    g_assert_cmpuint(c->bad_events, ==, 0);
+    g_assert_cmphex(c->last_event_cookie, ==, fb);
+}
+
+static void new_drawing(XenPvTest *t, Drawing *d, const Format *format,
+                        uint64_t fb, uint32_t seed)
+{
+    memset(d, 0, sizeof(*d));
+    d->format = format;
+    d->width = 64;
+    d->height = 45;
+    d->stride = d->width * format->bpp / 8;
+    d->seed = seed;
+    d->pgdir = xen_front_pgdir_new(t->guest, d->stride * d->height);
+    draw(d);
+    g_assert_cmpint(xen_front_dbuf_create(t->display, fb, d->width, d->height,
+                                          format->bpp, d->stride * d->height,
+                                          0, xen_front_pgdir_ref(d->pgdir),
+                                          0), ==, 0);
+    g_assert_cmpint(xen_front_fb_attach(t->display, fb, fb, d->width,
+                                        d->height, fourcc(format)), ==, 0);
+}
+
+/* The names of buffers and framebuffers do not get into each other's way */
+static void end_drawing(XenPvTest *t, Drawing *d, uint64_t fb)
+{
+    g_assert_cmpint(xen_front_fb_detach(t->display, fb), ==, 0);
+    g_assert_cmpint(xen_front_dbuf_destroy(t->display, fb), ==, 0);
+    g_assert_cmpuint(xen_front_pgdir_free(d->pgdir), ==, 0);
+}
+
+/* What is converted costs only those who look */
+static void check_conversions(const char *testbed, const char *first,
+                              const char *second)
+{
+    XenFrontConnector *c;
+    int64_t before;
+    Drawing d[2];
+    XenPvTest t;
+    int i;
+
+    xen_pv_test_start(&t, testbed, FORMAT_CARD);
+    xen_pv_test_connect(t.display);
+    c = &t.display->connectors[0];
+    new_drawing(&t, &d[0], get_format(first), 1, 1);
+    new_drawing(&t, &d[1], get_format(second), 2, 2);
+    g_assert_cmpint(xen_front_set_config(c, 1, 0, 0, 64, 45, 32), ==, 0);
+
+    before = get_connector_number(&t, 0, "conversions");
+    for (i = 1; i <= 100; i++) {
+        flip(&t, c, i % 2 + 1);
+    }
+    g_assert_cmpint(get_connector_number(&t, 0, "conversions"), ==, before);
+    for (i = 1; i <= 4; i++) {
+        flip(&t, c, i % 2 + 1);
+        check_drawing(&t, "disp0", 0, &d[i % 2], 64, 45, 0, 0);
+    }
+    g_assert_cmpint(get_connector_number(&t, 0, "conversions"), ==,
+                    before + 4);
+    d[0].seed = 9;
+    draw(&d[0]);
+    check_drawing(&t, "disp0", 0, &d[0], 64, 45, 0, 0);
+    g_assert_cmpint(get_connector_number(&t, 0, "conversions"), ==,
+                    before + 5);
+
+    /* The picture stays, and needs no more work, until it is flipped away */
+    end_drawing(&t, &d[0], 1);
+    before = get_connector_number(&t, 0, "conversions");
+    check_drawing(&t, "disp0", 0, &d[0], 64, 45, 0, 0);
+    g_assert_cmpint(get_connector_number(&t, 0, "conversions"), ==, before);
+    flip(&t, c, 2);
+    check_drawing(&t, "disp0", 0, &d[1], 64, 45, 0, 0);
+    end_drawing(&t, &d[1], 2);
+    xen_pv_test_unload(&t);
+    xen_pv_test_end(&t);
+}
+
+static void test_conversions(const void *testbed)
+{
+    check_conversions(testbed, "YUYV", "YUYV");
+    check_conversions(testbed, "XR30", "AR12");
+}
+
+/* From one that is shown as it is to one that is not, and back */
+static void test_mixed_formats(const void *testbed)
+{
+    static const char *const names[] = { "XR24", "YUYV", "RG16", "XR30" };
+    Drawing d[ARRAY_SIZE(names)];
+    XenFrontConnector *c;
+    XenPvTest t;
+    int i;
+
+    xen_pv_test_start(&t, testbed, FORMAT_CARD);
+    xen_pv_test_connect(t.display);
+    c = &t.display->connectors[0];
+    for (i = 0; i < ARRAY_SIZE(names); i++) {
+        new_drawing(&t, &d[i], get_format(names[i]), i + 1, i);
+    }
+    g_assert_cmpint(xen_front_set_config(c, 1, 0, 0, 64, 45, 32), ==, 0);
+    for (i = 0; i < 32; i++) {
+        int next = (i * 5 + i / 4) % ARRAY_SIZE(names);
+
+        flip(&t, c, next + 1);
+        check_drawing(&t, "disp0", 0, &d[next], 64, 45, 0, 0);
+    }
+    for (i = 0; i < ARRAY_SIZE(names); i++) {
+        end_drawing(&t, &d[i], i + 1);
+    }
+    xen_pv_test_unload(&t);
+    xen_pv_test_end(&t);
+}
+
+/* Many screens */
+
+#define SCREENS         XEN_FRONT_MAX_CONNECTORS
+
+/* No two of them of one size */
+static uint32_t screen_width(uint32_t index)
+{
+    return 64 + 3 * index;
+}
+
+static uint32_t screen_height(uint32_t index)
+{
+    return 96 - 2 * index;
+}
+
+static void append_screens(GString *args, const char *id, uint32_t first)
+{
+    uint32_t i;
+
+    g_string_append_printf(args, "-device xen-pvdisplay,id=%s,connectors='",
+                           id);
+    for (i = 0; i < SCREENS; i++) {
+        g_string_append_printf(args, "%sS%u:%ux%u", i ? ";" : "", first + i,
+                               screen_width(first + i),
+                               screen_height(first + i));
+    }
+    g_string_append(args, "' ");
+}
+
+static void check_console(XenPvTest *t, const char *id, int head)
+{
+    g_autofree char *device = g_strdup_printf("/machine/peripheral/%s", id);
+    int i;
+
+    for (i = 0; i < 2 * SCREENS; i++) {
+        g_autofree char *path = g_strdup_printf("/backend/console[%d]", i);
+        QDict *link = qtest_qmp(t->qts, "{ 'execute': 'qom-get', 'arguments':"
+                                " { 'path': %s, 'property': 'device' } }",
+                                path);
+        QDict *number = qtest_qmp(t->qts, "{ 'execute': 'qom-get', "
+                                  "'arguments': { 'path': %s, "
+                                  "'property': 'head' } }", path);
+        bool found = g_str_equal(qdict_get_str(link, "return"), device) &&
+                     qdict_get_int(number, "return") == head;
+
+        qobject_unref(link);
+        qobject_unref(number);
+        if (found) {
+            return;
+        }
+    }
+    g_assert_not_reached();
+}
+
+static void test_screens(const void *testbed)
+{
+    g_autoptr(GString) args = g_string_new("");
+    static const char *const ids[] = { "disp0", "disp1" };
+    XenFrontDisplay *displays[ARRAY_SIZE(ids)];
+    XenFrontBuffer *buffers[2 * SCREENS];
+    uint32_t i;
+    XenPvTest t;
+
+    append_screens(args, ids[0], 0);
+    append_screens(args, ids[1], SCREENS);
+    xen_pv_test_start(&t, testbed, args->str);
+    displays[0] = t.display;
+    displays[1] = xen_front_display_new(t.guest, 1);
+    for (i = 0; i < ARRAY_SIZE(ids); i++) {
+        xen_pv_test_connect(displays[i]);
+        g_assert_cmpuint(displays[i]->nr_connectors, ==, SCREENS);
+    }
+
+    for (i = 0; i < 2 * SCREENS; i++) {
+        XenFrontDisplay *display = displays[i / SCREENS];
+
+        /* Cards know nothing of each other's names */
+        buffers[i] = new_buffer(display, screen_width(i), screen_height(i),
+                                0x1000 + i % SCREENS);
+        xen_front_buffer_draw(buffers[i], i);
+        show(&display->connectors[i % SCREENS], buffers[i]);
+    }
+    for (i = 0; i < 2 * SCREENS; i++) {
+        check_console(&t, ids[i / SCREENS], i % SCREENS);
+        xen_pv_check_screen(&t, ids[i / SCREENS], i % SCREENS,
+                            screen_width(i), screen_height(i), i);
+    }
+
+    /* All flip at once, to their neighbour's picture */
+    for (i = 0; i < 2 * SCREENS; i++) {
+        XenFrontConnector *c = &displays[i / SCREENS]->connectors[i % SCREENS];
+
+        xen_front_buffer_draw(buffers[i], 100 + i);
+        g_assert_cmpint(xen_front_flip(c, buffers[i ^ 1]->fb), ==, 0);
+    }
+    qtest_clock_step(t.qts, PERIOD_NS);
+    for (i = 0; i < 2 * SCREENS; i++) {
+        XenFrontConnector *c = &displays[i / SCREENS]->connectors[i % SCREENS];
+
+        xen_front_take_events(c);
+        g_assert_cmpuint(c->events, ==, 1);
+        g_assert_cmphex(c->last_event_cookie, ==, buffers[i ^ 1]->fb);
+        xen_pv_check_screen(&t, ids[i / SCREENS], i % SCREENS,
+                            MIN(screen_width(i), screen_width(i ^ 1)),
+                            MIN(screen_height(i), screen_height(i ^ 1)),
+                            100 + (i ^ 1));
+    }
+
+    /* There is no 17th */
+    qobject_unref(qtest_qmp_assert_failure_ref(t.qts,
+        "{ 'execute': 'screendump', 'arguments': { 'filename': '/dev/null', "
+        "'device': 'disp1', 'head': %d } }", SCREENS));
+
+    for (i = 0; i < 2 * SCREENS; i++) {
+        end_buffer(displays[i / SCREENS], buffers[i]);
+    }
+    g_assert_cmpint(xen_front_display_unload(displays[1]), ==, 0);
+    xen_pv_test_unload(&t);
+    g_assert_cmpuint(xen_front_display_free(displays[1]), ==, 0);
+    xen_pv_test_end(&t);
+}
+
+/* Events */
+
+static uint64_t nth_flip(uint32_t n)
+{
+    return 1 + n * 7 % 5;
+}
+
+/* A frontend that takes no event for ten seconds gets them all, and each once */
+static void test_patience(const void *testbed)
+{
+    XenFrontConnector *c;
+    uint32_t flips = 0, taken = 0, ticks;
+    XenPvTest t;
+    Drawing d[5];
+    int status, i;
+
+    xen_pv_test_start(&t, testbed, FORMAT_CARD);
+    xen_pv_test_connect(t.display);
+    c = &t.display->connectors[0];
+    for (i = 0; i < ARRAY_SIZE(d); i++) {
+        new_drawing(&t, &d[i], get_format("XR24"), i + 1, i);
+    }
+    g_assert_cmpint(xen_front_set_config(c, 1, 0, 0, 64, 45, 32), ==, 0);
+
+    /* Flip as long as there is room for the events, here or there */
+    while ((status = xen_front_flip(c, nth_flip(flips))) == 0) {
+        flips++;
+        qtest_clock_step(t.qts, PERIOD_NS);
+        g_assert_cmpuint(flips, <=, 1000);
+    }
+    g_assert_cmpint(status, ==, -EBUSY);
+    g_assert_cmpuint(flips, >, XENDISPL_IN_RING_LEN);
+
+    for (ticks = 0; ticks < 600; ticks++) {
+        qtest_clock_step(t.qts, PERIOD_NS);
+    }
+    g_assert_cmpuint(get_connector_number(&t, 0, "flips-pending"), ==,
+                     flips - XENDISPL_IN_RING_LEN);
+    g_assert_cmpuint(get_connector_number(&t, 0, "events"), ==,
+                     XENDISPL_IN_RING_LEN);
+
+    /* All of the page, in order; take_events() looks at the ids */
+    while (taken < flips) {
+        struct xendispl_event_page *page = xen_guest_page(t.guest,
+                                                          c->evt.page);
+        uint32_t prod = page->in_prod;
+
+        g_assert_cmpuint(prod - page->in_cons, <=, XENDISPL_IN_RING_LEN);
+        for (; taken < prod; taken++) {
+            g_assert_cmpuint(XENDISPL_IN_RING_REF(page, taken).id, ==, taken);
+            g_assert_cmpuint(
+                XENDISPL_IN_RING_REF(page, taken).op.pg_flip.fb_cookie, ==,
+                nth_flip(taken));
+        }
+        xen_front_take_events(c);
+        g_assert_cmpuint(c->events, ==, taken);
+        g_assert_cmpuint(c->bad_events, ==, 0);
+
+        /* None comes sooner than a screen could show it */
+        qtest_clock_step(t.qts, PERIOD_NS);
+        g_assert_cmpuint(page->in_prod - prod, ==, taken < flips ? 1 : 0);
+    }
+
+    /* And no more than that, ever */
+    for (ticks = 0; ticks < 60; ticks++) {
+        qtest_clock_step(t.qts, PERIOD_NS);
+    }
+    xen_front_take_events(c);
+    g_assert_cmpuint(c->events, ==, flips);
+    flip(&t, c, 3);
+
+    for (i = 0; i < ARRAY_SIZE(d); i++) {
+        end_drawing(&t, &d[i], i + 1);
+    }
+    xen_pv_test_unload(&t);
+    xen_pv_test_end(&t);
+}
+
+static const struct {
+    const char *name;
+    void (*fn)(const void *testbed);
+    bool single_map;            /* is another way there: run it, too */
+} cases[] = {
+    { "formats/all", test_formats, true },
+    { "formats/conversions", test_conversions, true },
+    { "formats/mixed", test_mixed_formats, true },
+    { "screens", test_screens, true },
+    { "patience", test_patience },
+};
+
 int main(int argc, char **argv)
 {
+    int i;
+
     g_test_init(&argc, &argv, NULL);
-    qtest_add_data_func("xen-pvdisplay/formats/all", "", test_formats);
-    qtest_add_data_func("xen-pvdisplay/single-map/formats/all",
-                        ",single-map=on", test_formats);
+    for (i = 0; i < ARRAY_SIZE(cases); i++) {
+        g_autofree char *name = g_strdup_printf("xen-pvdisplay/%s",
+                                                cases[i].name);
+        g_autofree char *single =
+            g_strdup_printf("xen-pvdisplay/single-map/%s", cases[i].name);
+
+        qtest_add_data_func(name, "", cases[i].fn);
+        if (cases[i].single_map) {
+            qtest_add_data_func(single, ",single-map=on", cases[i].fn);
+        }
+    }
     return g_test_run();
 }
