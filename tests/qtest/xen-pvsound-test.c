@@ -14,6 +14,7 @@
 #include "libqtest.h"
 #include "qemu/bswap.h"
 #include "qobject/qdict.h"
+#include "qobject/qlist.h"
 
 #include "../frontend/xen-front-sound.h"
 
@@ -1359,6 +1360,67 @@ static void test_bad_channels(const void *testbed)
     test_end(&t);
 }
 
+/* Tests: the monitor */
+
+/* What the monitor sees of the first stream */
+static QDict *status_of(Test *t, QDict **stream_status)
+{
+    QDict *response = qtest_qmp(t->qts, "{ 'execute': 'qom-get', "
+                                "'arguments': { 'path': 'snd0', "
+                                "'property': 'status' } }");
+    QDict *status = qdict_get_qdict(response, "return");
+
+    g_assert_nonnull(status);
+    *stream_status = qobject_to(QDict,
+        qlist_peek(qdict_get_qlist(status, "streams")));
+    g_assert_nonnull(*stream_status);
+    return response;
+}
+
+static void check_state(Test *t, const char *state, int64_t silent)
+{
+    QDict *s, *response = status_of(t, &s);
+
+    g_assert_cmpstr(qdict_get_str(s, "name"), ==, "snd0.0.0");
+    g_assert_cmpstr(qdict_get_str(s, "type"), ==, "playback");
+    g_assert_cmpstr(qdict_get_str(s, "state"), ==, state);
+    g_assert_cmpint(qdict_get_int(s, "silent-bytes"), ==, silent);
+    if (g_str_equal(state, "closed")) {
+        g_assert_false(qdict_haskey(s, "position"));
+    } else {
+        g_assert_cmpstr(qdict_get_str(s, "format"), ==, "s16_le");
+        g_assert_cmpint(qdict_get_int(s, "rate"), ==, RATE);
+        g_assert_cmpint(qdict_get_int(s, "buffer-size"), ==, BUFFER);
+    }
+    qobject_unref(response);
+}
+
+static void test_status(const void *testbed)
+{
+    g_autofree int16_t *samples = samples_new(BUFFER / 2);
+    XenFrontStream *s;
+    Test t;
+
+    test_start(&t, testbed, WAV, CARD "streams=pc");
+    check_state(&t, "closed", 0);
+    test_connect(&t);
+    s = stream(&t, 0);
+    open_plain(s);
+    check_state(&t, "stopped", 0);
+    xen_front_stream_write(s, samples, BUFFER);
+    start(s);
+    step(&t, 100 * MS);
+    check_state(&t, "running", 0);
+    g_assert_cmpint(trigger(s, XENSND_OP_TRIGGER_PAUSE), ==, 0);
+    check_state(&t, "paused", 0);
+    g_assert_cmpint(trigger(s, XENSND_OP_TRIGGER_RESUME), ==, 0);
+    stop(s);
+    close_plain(s);
+    check_state(&t, "closed", 0);
+    test_unload(&t);
+    test_end(&t);
+}
+
 /* Tests: going away */
 
 static void test_device_del(const void *testbed)
@@ -1470,6 +1532,7 @@ int main(int argc, char **argv)
     add("capture", test_capture);
     add("volume", test_volume);
     add("reload", test_reload);
+    add("status", test_status);
     add("device-del", test_device_del);
     add("bad/directories", test_bad_directories);
     qtest_add_data_func("/xen-pvsound/no-period", "", test_no_period);
