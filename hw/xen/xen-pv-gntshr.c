@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Sharing pages of the host's with a guest of a real Xen, by libxengntshr and
- * Linux's gntalloc.
+ * What QEMU's table of grant operations lacks, for a real Xen: sharing pages of
+ * the host's with a guest, by libxengntshr and Linux's gntalloc, and replacing
+ * mappings in one go.
  *
  * Copyright (c) 2026 The Xen PV display and sound for QEMU authors
  */
 
 #include "qemu/osdep.h"
 
+#include <sys/ioctl.h>
+#include <xen/sys/gntdev.h>
 #include <xengnttab.h>
 #include <xentoollog.h>
 
@@ -65,6 +68,52 @@ static void gntshr_unshare(void *handle, void *addr, uint32_t count)
     xengntshr_unshare(handle, addr, count);
 }
 
+/* Move anonymous memory over a mapping: the kernel unmaps what was there */
+static int move_over(void *copy, void *addr, uint32_t count)
+{
+    size_t size = (size_t)count << XEN_PAGE_SHIFT;
+
+    return mremap(copy, size, size, MREMAP_MAYMOVE | MREMAP_FIXED,
+                  addr) == MAP_FAILED ? -1 : 0;
+}
+
+/* All that xengntshr_unshare() does is munmap() */
+static int gntshr_replace_share(void *handle, void *addr, uint32_t count,
+                                void *copy)
+{
+    return move_over(copy, addr, count);
+}
+
+/*
+ * What xengnttab_unmap() does, but for its munmap(), which would leave the
+ * address to whoever comes first.
+ */
+static int gntshr_replace_map(xengnttab_handle *xgt, void *addr,
+                              uint32_t *refs, uint32_t count, void *copy)
+{
+    struct ioctl_gntdev_get_offset_for_vaddr where = {
+        .vaddr = (uintptr_t)addr,
+    };
+    struct ioctl_gntdev_unmap_grant_ref unmap = { .count = count };
+    int fd = xengnttab_fd(xgt);
+
+    if (ioctl(fd, IOCTL_GNTDEV_GET_OFFSET_FOR_VADDR, &where) < 0) {
+        return -1;
+    }
+    if (where.count != count) {
+        errno = EINVAL;
+        return -1;
+    }
+    if (move_over(copy, addr, count) < 0) {
+        return -1;
+    }
+    /* Nothing could be done better about a failure than to go on */
+    unmap.index = where.offset;
+    ioctl(fd, IOCTL_GNTDEV_UNMAP_GRANT_REF, &unmap);
+
+    return 0;
+}
+
 /*
  * The limit is one for the whole host, and who uses how much of it is not to
  * be seen.  But nobody can use more than all of it.
@@ -98,6 +147,8 @@ static const XenPvShareOps gntshr_ops = {
     .share = gntshr_share,
     .unshare = gntshr_unshare,
     .advice = gntshr_advice,
+    .replace_share = gntshr_replace_share,
+    .replace_map = gntshr_replace_map,
 };
 
 static void gntshr_register(void)

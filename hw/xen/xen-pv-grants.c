@@ -91,6 +91,26 @@ static void xen_pv_grants_unshare(void *opaque, void *addr,
     grants->share_ops->unshare(grants->share, addr, count);
 }
 
+static int32_t xen_pv_grants_replace(void *opaque, void *addr,
+                                     const uint32_t *refs, uint32_t count,
+                                     uint32_t shared, void *copy)
+{
+    XenPvGrants *grants = opaque;
+    const XenPvShareOps *ops = grants->share_ops;
+    int ret;
+
+    if (shared) {
+        ret = ops->replace_share(grants->share, addr, count, copy);
+    } else {
+        ret = ops->replace_map(grants->xgt, addr, (uint32_t *)refs, count,
+                               copy);
+    }
+    trace_xen_pv_grants_replace(grants->domid, count, addr, shared,
+                                ret < 0 ? errno : 0);
+
+    return ret < 0 ? -errno : 0;
+}
+
 static void xen_pv_grants_destroy(void *opaque)
 {
     XenPvGrants *grants = opaque;
@@ -111,6 +131,7 @@ XenPgdirMapper *xen_pv_mapper_new(XenPvBackend *backend, uint32_t max_pages,
         .destroy = xen_pv_grants_destroy,
         .share = xen_pv_share_ops ? xen_pv_grants_share : NULL,
         .unshare = xen_pv_share_ops ? xen_pv_grants_unshare : NULL,
+        .replace = xen_pv_share_ops ? xen_pv_grants_replace : NULL,
     };
     const XenPgdirConfig config = {
         .max_pages = max_pages,

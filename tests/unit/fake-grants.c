@@ -362,10 +362,10 @@ static int32_t fake_map(void *opaque, const uint32_t *refs, uint32_t count,
     return 0;
 }
 
-static void fake_unmap(void *opaque, void *addr, const uint32_t *refs,
+/* All of an unmap but the munmap() */
+static void forget_map(FakeGrants *f, void *addr, const uint32_t *refs,
                        uint32_t count)
 {
-    FakeGrants *f = opaque;
     FakeMap *map = g_hash_table_lookup(f->maps, addr);
 
     g_assert_cmpuint(f->destroyed, ==, 0);
@@ -377,8 +377,14 @@ static void fake_unmap(void *opaque, void *addr, const uint32_t *refs,
     }
     f->unmap_calls++;
     account(f, map, -1);
-    g_assert_cmpint(munmap(addr, count * PAGE), ==, 0);
     g_hash_table_remove(f->maps, addr);
+}
+
+static void fake_unmap(void *opaque, void *addr, const uint32_t *refs,
+                       uint32_t count)
+{
+    forget_map(opaque, addr, refs, count);
+    g_assert_cmpint(munmap(addr, count * PAGE), ==, 0);
 }
 
 static int32_t fake_share(void *opaque, uint32_t count, uint32_t *refs,
@@ -416,10 +422,10 @@ static int32_t fake_share(void *opaque, uint32_t count, uint32_t *refs,
     return 0;
 }
 
-static void fake_unshare(void *opaque, void *addr, const uint32_t *refs,
+/* All of an unshare but the munmap() */
+static void forget_share(FakeGrants *f, void *addr, const uint32_t *refs,
                          uint32_t count)
 {
-    FakeGrants *f = opaque;
     FakeShare *share = g_hash_table_lookup(f->shares, addr);
     uint32_t i;
 
@@ -431,8 +437,30 @@ static void fake_unshare(void *opaque, void *addr, const uint32_t *refs,
     }
     f->unshare_calls++;
     f->shared_pages -= count;
-    g_assert_cmpint(munmap(addr, count * PAGE), ==, 0);
     g_hash_table_remove(f->shares, addr);
+}
+
+static void fake_unshare(void *opaque, void *addr, const uint32_t *refs,
+                         uint32_t count)
+{
+    forget_share(opaque, addr, refs, count);
+    g_assert_cmpint(munmap(addr, count * PAGE), ==, 0);
+}
+
+static int32_t fake_replace(void *opaque, void *addr, const uint32_t *refs,
+                            uint32_t count, uint32_t shared, void *copy)
+{
+    FakeGrants *f = opaque;
+
+    f->replace_calls++;
+    g_assert(mremap(copy, count * PAGE, count * PAGE,
+                    MREMAP_MAYMOVE | MREMAP_FIXED, addr) == addr);
+    if (shared) {
+        forget_share(f, addr, refs, count);
+    } else {
+        forget_map(f, addr, refs, count);
+    }
+    return 0;
 }
 
 static void fake_destroy(void *opaque)
@@ -451,4 +479,5 @@ const XenPgdirGrantOps fake_grants_ops = {
     .destroy = fake_destroy,
     .share = fake_share,
     .unshare = fake_unshare,
+    .replace = fake_replace,
 };

@@ -27,6 +27,7 @@ typedef void (*FakeGrantsHook)(FakeGrants *f, const uint32_t *refs,
  *
  * @map_calls: calls of map, refused ones included
  * @unmap_calls: calls of unmap
+ * @replace_calls: calls of replace; they count as calls of unmap, too
  * @refused: calls of map that failed
  * @live_maps: mappings that exist now
  * @live_pages: pages mapped now
@@ -53,6 +54,7 @@ typedef void (*FakeGrantsHook)(FakeGrants *f, const uint32_t *refs,
 struct FakeGrants {
     uint64_t map_calls;
     uint64_t unmap_calls;
+    uint64_t replace_calls;
     uint64_t refused;
     uint64_t live_maps;
     uint64_t live_pages;

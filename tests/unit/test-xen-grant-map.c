@@ -439,6 +439,7 @@ static void test_revoke_no_memory(void)
     Cache c;
 
     ops.unmap = unmap_lift_limit;
+    ops.replace = NULL;
     cache_init(&c, &ops, 300, 0);
     object_init(&c, &object, 256, 1);
     held = pin(&object, 0, 256);
@@ -453,6 +454,35 @@ static void test_revoke_no_memory(void)
         g_assert_cmpuint(stamp_at(held, i), ==, 0);
     }
     memset(held->addr, 1, 256 * PAGE);
+    xen_grant_map_unpin(held);
+    xen_grant_map_object_clear(&object);
+    cache_clear(&c);
+}
+
+/* data: whether the grants can be replaced in one go */
+static void test_revoke_keeps(gconstpointer data)
+{
+    XenPgdirGrantOps ops = fake_grants_ops;
+    bool replace = GPOINTER_TO_UINT(data);
+    XenGrantObject object;
+    XenGrantExtent *held;
+    uint32_t i;
+    Cache c;
+
+    if (!replace) {
+        ops.replace = NULL;
+    }
+    cache_init(&c, &ops, 8, 0);
+    object_init(&c, &object, 8, 4711);
+    held = pin(&object, 2, 4);
+    xen_grant_map_object_revoke(&object);
+    g_assert_cmpuint(c.f->live_maps, ==, 0);
+    g_assert_cmpuint(c.f->replace_calls, ==, replace);
+    g_assert_cmpuint(stats_of(&c).unmap_calls, ==, 1);
+    g_assert_cmpuint(stats_of(&c).lost, ==, 0);
+    for (i = 0; i < 4; i++) {
+        g_assert_cmpuint(stamp_at(held, i), ==, 4711 + 2 + i);
+    }
     xen_grant_map_unpin(held);
     xen_grant_map_object_clear(&object);
     cache_clear(&c);
@@ -478,6 +508,7 @@ static void test_revoke_lost(void)
     Cache c;
 
     ops.unmap = unmap_intruded;
+    ops.replace = NULL;
     cache_init(&c, &ops, 8, 0);
     object_init(&c, &object, 3, 0);
     held = pin(&object, 0, 3);
@@ -631,6 +662,10 @@ int main(int argc, char **argv)
     g_test_add_func("/xen/grant-map/invariant-2/no-memory",
                     test_revoke_no_memory);
     g_test_add_func("/xen/grant-map/invariant-2/lost", test_revoke_lost);
+    g_test_add_data_func("/xen/grant-map/invariant-2/revoke-replace",
+                         GUINT_TO_POINTER(1), test_revoke_keeps);
+    g_test_add_data_func("/xen/grant-map/invariant-2/revoke-unmap",
+                         GUINT_TO_POINTER(0), test_revoke_keeps);
     g_test_add_data_func("/xen/grant-map/random/any", NULL, test_random);
     g_test_add_data_func("/xen/grant-map/random/one", GUINT_TO_POINTER(1),
                          test_random);

@@ -391,41 +391,91 @@ void xen_grant_map_unpin(XenGrantExtent *extent)
 }
 
 /*
- * Pages that somebody still looks at become anonymous memory of the same
- * content, at the same address: save_pages() before they are unmapped,
- * restore_pages() after it.
- *
- * Grants can only be unmapped before the address is used again.  In between,
- * for a few instructions, another thread's mmap() might get the address; the
- * view is lost then, which is counted.
+ * Pages that somebody still looks at: @size bytes at @keep, within a mapping.
+ * They become anonymous memory of the same content, at the same address.
  */
-static void *save_pages(const void *addr, size_t size)
-{
-    void *copy = host_pages(NULL, size);
+typedef struct KeptRange {
+    uint8_t *addr;
+    const uint32_t *refs;
+    uint32_t count;
+    bool shared;
+    uint8_t *keep;
+    size_t size;
+} KeptRange;
 
-    if (copy) {
-        memcpy(copy, addr, size);
-    }
-    return copy;
+static size_t kept_map_bytes(const KeptRange *kept)
+{
+    return (size_t)kept->count * XEN_PGDIR_PAGE_SIZE;
 }
 
-/* Returns false if the address is lost */
-static bool restore_pages(XenGrantMap *map, void *addr, size_t size,
-                          void *copy)
+/* Unmap all of a range of pages at @base but what is to be kept */
+static void kept_trim(const KeptRange *kept, uint8_t *base)
 {
-    bool found = host_pages(addr, size);
+    size_t head = kept->keep - kept->addr;
+    size_t end = head + kept->size;
 
-    if (!found) {
-        map->stats.lost++;
-    } else if (copy && mremap(copy, size, size,
-                              MREMAP_MAYMOVE | MREMAP_FIXED,
-                              addr) != MAP_FAILED) {
+    if (head) {
+        munmap(base, head);
+    }
+    if (end < kept_map_bytes(kept)) {
+        munmap(base + end, kept_map_bytes(kept) - end);
+    }
+}
+
+/*
+ * Without a replace operation, grants can only be unmapped before the address
+ * is used again.  In between another mmap() might get it: of another thread,
+ * or of an allocator that needs memory for its books.  The view is lost then,
+ * which is counted.
+ */
+static bool unmap_and_restore(XenGrantMap *map, const KeptRange *kept,
+                              uint8_t *copy)
+{
+    size_t head = kept->keep - kept->addr;
+    bool found;
+
+    if (kept->shared) {
+        map->ops.unshare(map->opaque, kept->addr, kept->refs,
+                         kept->count);
+    } else {
+        xen_grant_map_unmap_pages(map, kept->addr, kept->refs,
+                                  kept->count);
+    }
+    found = host_pages(kept->keep, kept->size);
+    if (!copy) {
+        return found;
+    }
+    if (found && mremap(copy + head, kept->size, kept->size,
+                        MREMAP_MAYMOVE | MREMAP_FIXED,
+                        kept->keep) != MAP_FAILED) {
         /* The copy itself moved over our own, empty pages */
+        kept_trim(kept, copy);
+    } else {
+        munmap(copy, kept_map_bytes(kept));
+    }
+    return found;
+}
+
+/* Undo a mapping, but for what is kept; returns false if that is lost */
+static bool replace_pages(XenGrantMap *map, const KeptRange *kept)
+{
+    uint8_t *copy = host_pages(NULL, kept_map_bytes(kept));
+    bool found;
+
+    if (copy) {
+        memcpy(copy + (kept->keep - kept->addr), kept->keep,
+               kept->size);
+    }
+    if (copy && map->ops.replace &&
+        map->ops.replace(map->opaque, kept->addr, kept->refs,
+                         kept->count, kept->shared, copy) == 0) {
+        map->stats.unmap_calls += !kept->shared;
+        kept_trim(kept, kept->addr);
         return true;
     }
-    if (copy) {
-        munmap(copy, size);
-    }
+
+    found = unmap_and_restore(map, kept, copy);
+    map->stats.lost += !found;
     return found;
 }
 
@@ -433,8 +483,13 @@ static bool restore_pages(XenGrantMap *map, void *addr, size_t size,
 static void extent_detach(XenGrantExtent *extent)
 {
     XenGrantMap *map = extent->map;
-    const uint32_t *refs = extent->object->refs + extent->key.first;
-    void *copy;
+    const KeptRange kept = {
+        .addr = extent->addr,
+        .refs = extent->object->refs + extent->key.first,
+        .count = extent->key.count,
+        .keep = extent->addr,
+        .size = bytes_of(extent),
+    };
 
     extent_unlink(extent);
     xen_grant_map_ref(map);
@@ -445,9 +500,7 @@ static void extent_detach(XenGrantExtent *extent)
     if (is_window(extent)) {
         return;
     }
-    copy = save_pages(extent->addr, bytes_of(extent));
-    xen_grant_map_unmap_pages(map, extent->addr, refs, extent->key.count);
-    extent->lost = !restore_pages(map, extent->addr, bytes_of(extent), copy);
+    extent->lost = !replace_pages(map, &kept);
     map->direct.pages -= extent->key.count;
     map->direct.pinned -= extent->key.count;
     map->copies.pages += extent->key.count;
@@ -485,20 +538,24 @@ static XenGrantRemains *remains_new(XenGrantObject *object)
 static void object_unshare(XenGrantObject *object, XenGrantRemains *remains)
 {
     XenGrantMap *map = object->map;
-    size_t size = 0;
-    void *copy = NULL;
 
     if (remains) {
-        size = (size_t)remains->pages * XEN_PGDIR_PAGE_SIZE;
-        copy = save_pages(remains->addr, size);
+        const KeptRange kept = {
+            .addr = object->shared,
+            .refs = object->refs,
+            .count = object->pages,
+            .shared = true,
+            .keep = remains->addr,
+            .size = (size_t)remains->pages * XEN_PGDIR_PAGE_SIZE,
+        };
+
+        remains->lost = !replace_pages(map, &kept);
+    } else {
+        map->ops.unshare(map->opaque, object->shared, object->refs,
+                         object->pages);
     }
-    map->ops.unshare(map->opaque, object->shared, object->refs,
-                     object->pages);
     map->shared_pages -= object->pages;
     object->shared = NULL;
-    if (remains) {
-        remains->lost = !restore_pages(map, remains->addr, size, copy);
-    }
 }
 
 void xen_grant_map_object_init(XenGrantObject *object, XenGrantMap *map,

@@ -158,8 +158,10 @@ static int testbed_fault(Fault *fault)
 
 /* Grants */
 
+/* @replaced: something else is at the address by now */
 typedef struct Mapping {
     void *addr;
+    bool replaced;
     uint32_t count;
     uint32_t *refs;
     int *handles;
@@ -174,7 +176,9 @@ static void mapping_free(void *opaque)
     Mapping *mapping = opaque;
     uint32_t i;
 
-    munmap(mapping->addr, (size_t)mapping->count << XEN_PAGE_SHIFT);
+    if (!mapping->replaced) {
+        munmap(mapping->addr, (size_t)mapping->count << XEN_PAGE_SHIFT);
+    }
     for (i = 0; i < mapping->count; i++) {
         xen_grant_table_unmap(testbed->grants, mapping->handles[i]);
     }
@@ -497,18 +501,57 @@ static void *testbed_share(void *handle, uint32_t domid, uint32_t count,
     return addr;
 }
 
-static void testbed_unshare(void *handle, void *addr, uint32_t count)
+static void forget_share(GHashTable *handle, void *addr, uint32_t count)
 {
     uint32_t *refs = g_hash_table_lookup(handle, addr);
     uint32_t i;
 
     g_assert(refs);
-    munmap(addr, (size_t)count << XEN_PAGE_SHIFT);
     for (i = 0; i < count; i++) {
         testbed->dom0_entries[refs[i]].flags &= ~XEN_GRANT_TYPE_MASK;
         testbed->dom0_states[refs[i] - DOM0_FIRST_REF] = DOM0_LINGERING;
     }
     g_hash_table_remove(handle, addr);
+}
+
+static void testbed_unshare(void *handle, void *addr, uint32_t count)
+{
+    munmap(addr, (size_t)count << XEN_PAGE_SHIFT);
+    forget_share(handle, addr, count);
+}
+
+static int move_over(void *copy, void *addr, uint32_t count)
+{
+    size_t size = (size_t)count << XEN_PAGE_SHIFT;
+
+    return mremap(copy, size, size, MREMAP_MAYMOVE | MREMAP_FIXED,
+                  addr) == MAP_FAILED ? -1 : 0;
+}
+
+static int testbed_replace_share(void *handle, void *addr, uint32_t count,
+                                 void *copy)
+{
+    if (move_over(copy, addr, count) < 0) {
+        return -1;
+    }
+    forget_share(handle, addr, count);
+    return 0;
+}
+
+static int testbed_replace_map(xengnttab_handle *xgt, void *addr,
+                               uint32_t *refs, uint32_t count, void *copy)
+{
+    Mapping *mapping = g_hash_table_lookup(xgt->mappings, addr);
+
+    if (!mapping || count != mapping->count) {
+        errno = EINVAL;
+        return -1;
+    }
+    if (move_over(copy, addr, count) < 0) {
+        return -1;
+    }
+    mapping->replaced = true;
+    return testbed_gnttab_unmap(xgt, addr, refs, count);
 }
 
 static char *testbed_share_advice(int err, uint32_t count)
@@ -525,6 +568,8 @@ static const XenPvShareOps testbed_share_ops = {
     .share = testbed_share,
     .unshare = testbed_unshare,
     .advice = testbed_share_advice,
+    .replace_share = testbed_replace_share,
+    .replace_map = testbed_replace_map,
 };
 
 static void testbed_share_init(XenTestbed *s)

@@ -74,6 +74,12 @@ typedef struct XenPgdirView XenPgdirView;
  *     The address is unmapped.  Pages that the foreign domain still has
  *     mapped must stay what they are until it lets go of them.  Cannot fail.
  *     NULL if and only if @share is.
+ * @replace: as @unmap (or as @unshare, if @shared is 1), but anonymous memory
+ *     of the same size, at @copy, takes the place of the pages, with no moment
+ *     between at which somebody else's mmap() might get the address.  Returns
+ *     0, or a negative errno value, and then nothing has changed.  May be
+ *     NULL: pages that a view still looks at are then unmapped first and
+ *     replaced afterwards, and the address may be lost.
  */
 typedef struct XenPgdirGrantOps {
     int32_t (*map)(void *opaque, const uint32_t *refs, uint32_t count,
@@ -85,6 +91,8 @@ typedef struct XenPgdirGrantOps {
                      void **addr);
     void (*unshare)(void *opaque, void *addr, const uint32_t *refs,
                     uint32_t count);
+    int32_t (*replace)(void *opaque, void *addr, const uint32_t *refs,
+                       uint32_t count, uint32_t shared, void *copy);
 } XenPgdirGrantOps;
 
 /**

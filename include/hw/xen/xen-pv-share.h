@@ -9,6 +9,8 @@
 #ifndef HW_XEN_XEN_PV_SHARE_H
 #define HW_XEN_XEN_PV_SHARE_H
 
+#include "hw/xen/xen_backend_ops.h"
+
 #include <stdint.h>
 
 /**
@@ -24,6 +26,10 @@
  * @advice: what an administrator may do about a failure with that @err, when
  *     @count pages were asked for: one phrase, to be freed with g_free(), or
  *     NULL
+ * @replace_share: as @unshare, but the anonymous memory at @copy takes the
+ *     place of the pages at once.  Returns 0, or -1 and errno, and then
+ *     nothing has changed.
+ * @replace_map: the same for what qemu_xen_gnttab_map_refs() mapped
  */
 typedef struct XenPvShareOps {
     void *(*open)(void);
@@ -32,6 +38,10 @@ typedef struct XenPvShareOps {
                    uint32_t *refs);
     void (*unshare)(void *handle, void *addr, uint32_t count);
     char *(*advice)(int err, uint32_t count);
+    int (*replace_share)(void *handle, void *addr, uint32_t count,
+                         void *copy);
+    int (*replace_map)(xengnttab_handle *xgt, void *addr, uint32_t *refs,
+                       uint32_t count, void *copy);
 } XenPvShareOps;
 
 /**
