@@ -27,6 +27,7 @@
 #define PERIOD          (4096 * FRAME)
 
 #define WAV             "-audiodev wav,id=snd,path=%s,out.frequency=48000 "
+#define UNMIXED         "-audiodev wav,id=snd,path=%s,out.mixing-engine=off "
 #define NONE            "-audiodev none,id=snd "
 #define CARD            "-device xen-pvsound,id=snd0,audiodev=snd,"
 
@@ -55,8 +56,9 @@ static void test_start(Test *t, const char *testbed, const char *audio,
     t->memory = g_build_filename(t->dir, "memory", NULL);
     t->socket = g_build_filename(t->dir, "guest", NULL);
     t->wav = g_build_filename(t->dir, "sound.wav", NULL);
-    audiodev = strstr(audio, "%s") ? g_strdup_printf(WAV, t->wav)
-                                   : g_strdup(audio);
+    audiodev = g_str_equal(audio, WAV) ? g_strdup_printf(WAV, t->wav) :
+               g_str_equal(audio, UNMIXED) ? g_strdup_printf(UNMIXED, t->wav) :
+               g_strdup(audio);
     t->qts = qtest_initf("-machine none -nodefaults "
                          "-object memory-backend-file,id=dom,size=64M,"
                          "share=on,mem-path=%s "
@@ -385,18 +387,21 @@ static void test_reload(const void *testbed)
 /* Tests: playing */
 
 /* Twice, without a gap or repeat, with the ids of both kinds of Linux */
-static void play_twice(const void *testbed, bool modern)
+static void play_twice(const char *testbed, const char *audio, uint32_t rate,
+                       bool modern)
 {
     uint32_t count = 2 * RATE * 3, i;
     g_autofree int16_t *samples = samples_new(count);
     g_autofree int16_t *want = g_new(int16_t, 2 * count);
     Test t;
 
-    test_start(&t, testbed, WAV, CARD "streams=p");
+    test_start(&t, testbed, audio, CARD "streams=p");
     test_connect(&t);
     stream(&t, 0)->modern = modern;
     for (i = 0; i < 2; i++) {
-        open_plain(stream(&t, 0));
+        g_assert_cmpint(xen_front_stream_open(stream(&t, 0), rate,
+                                              XENSND_PCM_FORMAT_S16_LE, 2,
+                                              BUFFER, PERIOD), ==, 0);
         play(&t, stream(&t, 0), samples, count * 2);
         g_assert_cmpuint(stream(&t, 0)->position % BUFFER, ==, 0);
         close_plain(stream(&t, 0));
@@ -431,12 +436,18 @@ static void play_twice(const void *testbed, bool modern)
 
 static void test_play(const void *testbed)
 {
-    play_twice(testbed, false);
+    play_twice(testbed, WAV, RATE, false);
 }
 
 static void test_play_modern(const void *testbed)
 {
-    play_twice(testbed, true);
+    play_twice(testbed, WAV, RATE, true);
+}
+
+/* Straight to the host, with nothing in between that has a buffer */
+static void test_play_unmixed(const void *testbed)
+{
+    play_twice(testbed, UNMIXED, 44100, false);
 }
 
 /* A buffer far smaller than the audio layer's own: 10 ms in two periods */
@@ -1535,6 +1546,7 @@ int main(int argc, char **argv)
     add("status", test_status);
     add("device-del", test_device_del);
     add("bad/directories", test_bad_directories);
+    qtest_add_data_func("/xen-pvsound/play/unmixed", "", test_play_unmixed);
     qtest_add_data_func("/xen-pvsound/no-period", "", test_no_period);
     qtest_add_data_func("/xen-pvsound/small-buffer", "", test_small_buffer);
     qtest_add_data_func("/xen-pvsound/formats", "", test_formats);
