@@ -1367,6 +1367,7 @@ static void monkey_sound(Test *t, uint32_t stream)
     XenSndifStats stats;
     const void *data;
     size_t n = g_test_rand_int_range(1, 9000), i;
+    /* volatile, so that the reads are not optimised away */
     volatile uint8_t sink = 0;
 
     if (xen_sndif_peek(t->card, stream, &data, &n)) {

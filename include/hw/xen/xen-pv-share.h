@@ -11,8 +11,6 @@
 
 #include "hw/xen/xen_backend_ops.h"
 
-#include <stdint.h>
-
 /**
  * struct XenPvShareOps - how pages are allocated and granted to a guest
  *
