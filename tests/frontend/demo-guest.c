@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The guest of scripts/demo: draws an animated picture on every connector of
- * its PV display, one frame for each flip event.
+ * its PV display, one frame for each flip event, and plays a melody if it has
+ * a PV sound card.
  *
  * Copyright (c) 2026 The Xen PV display and sound for QEMU authors
  */
@@ -16,6 +17,7 @@
 
 #include <pixman.h>
 
+#include "demo-melody.h"
 #include "xen-front-display.h"
 
 #define BUFFERS 2
@@ -217,7 +219,8 @@ static int screen_frame(Screen *screen, uint64_t frame)
                                                                : -ETIMEDOUT;
 }
 
-static int run(XenGuest *guest, XenFrontDisplay *display, uint64_t frames)
+static int run(XenGuest *guest, XenFrontDisplay *display, DemoMelody *melody,
+               uint64_t frames)
 {
     Screen screens[XEN_FRONT_MAX_CONNECTORS] = {};
     gint64 start;
@@ -240,6 +243,10 @@ static int run(XenGuest *guest, XenFrontDisplay *display, uint64_t frames)
             if (ret < 0) {
                 return ret;
             }
+        }
+        ret = melody ? demo_melody_feed(melody) : 0;
+        if (ret < 0) {
+            return ret;
         }
     }
     printf("done: %" PRIu64 " frames, %.1f a second\n", frame,
@@ -272,9 +279,10 @@ int main(int argc, char **argv)
         { NULL }
     };
     g_autoptr(GOptionContext) context =
-        g_option_context_new("- draw on a PV display of a fake Xen");
+        g_option_context_new("- draw and play on PV devices of a fake Xen");
     const struct sigaction action = { .sa_handler = on_signal };
     g_autoptr(GError) error = NULL;
+    DemoMelody *melody = NULL;
     XenFrontDisplay *display;
     XenGuest *guest;
     int ret;
@@ -299,10 +307,15 @@ int main(int argc, char **argv)
     display = xen_front_display_new(guest, 0);
     ret = xen_front_display_connect(display);
     if (!ret) {
-        printf("connected: %u screens\n", display->nr_connectors);
-        fflush(stdout);
-        ret = run(guest, display, frames);
+        melody = demo_melody_new(guest, &ret);
     }
+    if (!ret || ret == -ENODEV) {
+        printf("connected: %u screens, %s\n", display->nr_connectors,
+               melody ? "sound" : "no sound");
+        fflush(stdout);
+        ret = run(guest, display, melody, frames);
+    }
+    demo_melody_free(melody);
     if (ret < 0) {
         fprintf(stderr, "demo-guest: %s\n", strerror(-ret));
         return 1;
