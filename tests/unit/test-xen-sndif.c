@@ -959,6 +959,50 @@ static void test_xrun(Test *t, gconstpointer data)
     }
 }
 
+/*
+ * Steps of any size, after stops at any place, of buffers that are no
+ * multiples of periods: no period, as Linux counts them, goes by unnoticed.
+ */
+static void test_periods_after_stop(Test *t, gconstpointer data)
+{
+    Alsa *alsa = t->front[0].alsa;
+    unsigned int i, k;
+
+    for (i = 0; i < 200; i++) {
+        uint32_t period = 4 * g_test_rand_int_range(1, 300);
+        uint32_t buffer = 2 * period + 4 * g_test_rand_int_range(0, 300);
+        uint64_t position = 0, told;
+        uint32_t dir = open_stream(t, 0, XENSND_PCM_FORMAT_S16_LE, 2, buffer,
+                                   period, NULL);
+
+        start(t, 0);
+        for (k = 0; k < 100; k++) {
+            uint32_t step = 4 * g_test_rand_int_range(1, 400);
+
+            if (g_test_rand_int_range(0, 10) == 0) {
+                stop(t, 0);
+                start(t, 0);
+                take_events(t, 0);
+                position = xen_sndif_position(t->card, 0);
+                assert_alsa(t, 0, position);
+            }
+            told = alsa[0].position;
+            alsa[0].wakes = alsa[1].wakes = 0;
+            xen_sndif_played(t->card, 0, step);
+            position += step;
+            take_events(t, 0);
+            g_assert_cmpuint(alsa[0].wakes, ==, alsa[1].wakes);
+            g_assert_cmpuint(alsa[0].position, ==, alsa[1].position);
+            if ((position - 4) / period > told / period && told % period) {
+                g_assert_cmpuint(alsa[0].wakes, ==, 1);
+            }
+        }
+        good(t, 0, new_req(XENSND_OP_CLOSE));
+        g_assert_true(fake_grants_end_directory(t->grants, dir,
+                                                DIV_ROUND_UP(buffer, PAGE)));
+    }
+}
+
 /* A stop right at the end of the buffer: what is told moves by no lap */
 static void test_stop_at_end(Test *t, gconstpointer data)
 {
@@ -1461,6 +1505,7 @@ int main(int argc, char **argv)
     ADD("position", test_position);
     ADD("position/xrun", test_xrun);
     ADD("position/stop-at-end", test_stop_at_end);
+    ADD("position/after-stop", test_periods_after_stop);
     ADD("position/no-period", test_no_period);
     ADD("position/hour", test_hour);
     ADD_BOTH("underrun", test_underrun);

@@ -52,7 +52,6 @@ typedef enum SndifState {
  * @marks: frames that were written and not played yet
  * @position: bytes played or recorded since OPEN
  * @reported: position of the last event
- * @base: position where the first period began: of OPEN or the last STOP
  * @due: an event is due once the position is beyond this
  * @opened_at: events of the connection when the stream was opened
  */
@@ -71,7 +70,6 @@ typedef struct SndifStream {
     XenSndifMarks marks;
     uint64_t position;
     uint64_t reported;
-    uint64_t base;
     uint64_t due;
     uint32_t opened_at;
     uint64_t silent_bytes;
@@ -159,14 +157,14 @@ static void send_position(XenSndif *card, uint32_t index, uint64_t position)
         return;
     }
     stream->reported = position;
-    stream->due = stream->base +
-                  QEMU_ALIGN_UP(position - stream->base, period);
+    stream->due = (position / period + 1) * period;
 }
 
 /*
  * Linux takes a period for over when the position is past its end, not when
  * it is at it, and would find every second one only if it was told ends of
- * periods.  So of such an end all is told but one frame.
+ * periods.  So of such an end all is told but one frame.  It counts periods
+ * from OPEN on, also where a STOP came between.
  */
 static void move_on(XenSndif *card, uint32_t index, uint64_t bytes)
 {
@@ -176,7 +174,7 @@ static void move_on(XenSndif *card, uint32_t index, uint64_t bytes)
 
     stream->position += bytes;
     told = stream->position;
-    if (period && (told - stream->base) % period == 0) {
+    if (period && told % period == 0) {
         told -= MIN(stream->params.frame_size, told - stream->reported);
     }
     if (told > stream->due) {
@@ -293,7 +291,6 @@ static int do_open(XenSndif *card, uint32_t index,
     stream->state = SNDIF_STOPPED;
     stream->position = 0;
     stream->reported = 0;
-    stream->base = 0;
     stream->due = stream->params.period_size;
     stream->opened_at = stream->events.prod;
     tell_volume(card, index);
@@ -374,8 +371,6 @@ static void stop(XenSndif *card, uint32_t index)
     stream->position = QEMU_ALIGN_UP(stream->position,
                                      (uint64_t)stream->params.buffer_size);
     send_position(card, index, stream->position);
-    stream->base = stream->position;
-    stream->due = stream->position + stream->params.period_size;
     if (stream->marks.words) {
         xen_sndif_marks_set(&stream->marks, 0, stream->marks.count, false);
     }
