@@ -18,7 +18,9 @@
 #include "qapi/error.h"
 #include "qemu/main-loop.h"
 #include "qemu/module.h"
+#include "qemu/notify.h"
 #include "qemu/timer.h"
+#include "system/system.h"
 #include "trace.h"
 #include "ui/console.h"
 #include "xen-pv-compat.h"
@@ -661,10 +663,35 @@ static const XenBackendInfo xen_pvdisplay_backend_info = {
     .destroy = xen_pv_backend_destroy,
 };
 
+/*
+ * The toolstack's cards come after the viewers, and a viewer that had no
+ * console when it started, as a VNC server of a PV guest, never looks for
+ * one again.  Have one for it, without a device: QEMU gives it to the first
+ * screen that comes.
+ */
+static void xen_pvdisplay_add_spare_console(Notifier *notifier, void *unused)
+{
+    QemuConsole *con;
+
+    if (qemu_console_lookup_default()) {
+        return;
+    }
+    con = graphic_console_init(NULL, 0, &xen_pvdisplay_gfx_ops, NULL);
+    graphic_console_close(con);
+    dpy_gfx_replace_surface(con,
+        qemu_create_placeholder_surface(640, 480,
+            "This VM has no graphic display device (yet)."));
+}
+
+static Notifier xen_pvdisplay_machine_done = {
+    .notify = xen_pvdisplay_add_spare_console,
+};
+
 static void xen_pvdisplay_register_backend(void)
 {
     xen_backend_register(&xen_pvdisplay_backend_info);
     xen_pv_backend_revive("vdispl");
+    qemu_add_machine_init_done_notifier(&xen_pvdisplay_machine_done);
 }
 
 xen_backend_init(xen_pvdisplay_register_backend);
