@@ -455,6 +455,25 @@ static bool xen_pvdisplay_configure(XenPvBackend *backend,
 
 /* -------------------------------------------------------------- monitor */
 
+/* Kernel pointers, in Linux: too large for the numbers of many programs */
+static void xen_pvdisplay_put_cookie(QDict *dict, const char *key,
+                                     uint64_t cookie)
+{
+    g_autofree char *text = g_strdup_printf("0x%" PRIx64, cookie);
+
+    qdict_put_str(dict, key, text);
+}
+
+/* Its four characters, as the DRM names it */
+static void xen_pvdisplay_put_format(QDict *dict, const char *key,
+                                     uint32_t format)
+{
+    uint32_t letters = cpu_to_le32(format);
+    g_autofree char *text = g_strndup((char *)&letters, sizeof(letters));
+
+    qdict_put_str(dict, key, text);
+}
+
 static void xen_pvdisplay_describe_connector(XenPvConnector *c, QDict *dict)
 {
     XenPvDisplay *d = c->display;
@@ -471,7 +490,9 @@ static void xen_pvdisplay_describe_connector(XenPvConnector *c, QDict *dict)
     qdict_put_bool(dict, "enabled", info.enabled);
     qdict_put_int(dict, "x", info.x);
     qdict_put_int(dict, "y", info.y);
-    qdict_put_int(dict, "buffer", info.shown_dbuf);
+    if (info.shown_dbuf) {
+        xen_pvdisplay_put_cookie(dict, "buffer", info.shown_dbuf);
+    }
     qdict_put_int(dict, "flips-pending", info.flips_pending);
     qdict_put_int(dict, "events", info.events);
     qdict_put_bool(dict, "converted", c->surface.shadow);
@@ -484,7 +505,7 @@ static void xen_pvdisplay_describe_buffer(const XenDisplifBufferInfo *info,
     QDict *status = opaque;
     QDict *dict = qdict_new();
 
-    qdict_put_int(dict, "buffer", info->dbuf_cookie);
+    xen_pvdisplay_put_cookie(dict, "buffer", info->dbuf_cookie);
     qdict_put_int(dict, "width", info->width);
     qdict_put_int(dict, "height", info->height);
     qdict_put_int(dict, "stride", info->stride);
@@ -493,8 +514,8 @@ static void xen_pvdisplay_describe_buffer(const XenDisplifBufferInfo *info,
         qlist_append(qdict_get_qlist(status, "buffers"), dict);
         return;
     }
-    qdict_put_int(dict, "framebuffer", info->fb_cookie);
-    qdict_put_int(dict, "format", info->format);
+    xen_pvdisplay_put_cookie(dict, "framebuffer", info->fb_cookie);
+    xen_pvdisplay_put_format(dict, "format", info->format);
     qlist_append(qdict_get_qlist(status, "framebuffers"), dict);
 }
 
