@@ -13,6 +13,7 @@
 #include "qobject/qdict.h"
 #include "qobject/qlist.h"
 #include "qobject/qstring.h"
+#include "rfb-viewer.h"
 #include "xen-pv-qtest.h"
 
 #define PERIOD_NS       (1000000000 / 60 + 1)
@@ -580,6 +581,227 @@ static void test_mixed_formats(const void *testbed)
     xen_pv_test_end(&t);
 }
 
+/* What the monitor says */
+
+static bool is_state(void *opaque)
+{
+    XenPvTest *t = opaque;
+    QDict *status = get_status(t);
+    bool ok = qdict_get_int(status, "backend-state") ==
+              xen_guest_read_int(t->guest, t->display->backend_state, -1) &&
+              qdict_get_int(status, "frontend-state") ==
+              xen_guest_read_int(t->guest, t->display->frontend_state, -1);
+
+    qobject_unref(status);
+    return ok;
+}
+
+static void check_cookie(const QDict *dict, const char *key, uint64_t cookie)
+{
+    g_autofree char *text = g_strdup_printf("0x%" PRIx64, cookie);
+
+    g_assert_cmpstr(qdict_get_str(dict, key), ==, text);
+}
+
+/* The buffer, or framebuffer, of that name is in a list, with those figures */
+static void check_listed(const QDict *status, const char *list,
+                         const char *key, uint64_t cookie,
+                         const XenFrontBuffer *buffer)
+{
+    const QListEntry *entry;
+
+    QLIST_FOREACH_ENTRY(qdict_get_qlist(status, list), entry) {
+        QDict *dict = qobject_to(QDict, qlist_entry_obj(entry));
+
+        if (g_ascii_strtoull(qdict_get_str(dict, key), NULL, 16) == cookie) {
+            g_assert_cmpint(qdict_get_int(dict, "width"), ==, buffer->width);
+            g_assert_cmpint(qdict_get_int(dict, "height"), ==,
+                            buffer->height);
+            g_assert_cmpint(qdict_get_int(dict, "stride"), ==,
+                            buffer->stride);
+            check_cookie(dict, "buffer", buffer->dbuf);
+            return;
+        }
+    }
+    g_assert_not_reached();
+}
+
+static size_t list_size(const QDict *status, const char *list)
+{
+    return qlist_size(qdict_get_qlist(status, list));
+}
+
+static void check_idle_status(XenPvTest *t)
+{
+    QDict *status = get_status(t);
+    uint32_t i;
+
+    g_assert_cmpstr(qdict_get_str(status, "path"), ==,
+                    t->display->backend_path);
+    g_assert_false(qdict_get_bool(status, "connected"));
+    g_assert_cmpuint(list_size(status, "connectors"), ==, 2);
+    g_assert_cmpuint(list_size(status, "buffers"), ==, 0);
+    g_assert_cmpuint(list_size(status, "framebuffers"), ==, 0);
+    g_assert_cmpint(qdict_get_int(status, "buffer-pages"), ==, 0);
+    g_assert_cmpint(qdict_get_int(qdict_get_qdict(status, "cache"),
+                                  "mapped-pages"), ==, 0);
+    for (i = 0; i < 2; i++) {
+        QDict *c = get_item(status, "connectors", i);
+
+        g_assert_cmpstr(qdict_get_str(c, "id"), ==, i ? "RIGHT" : "LEFT");
+        g_assert_cmpint(qdict_get_int(c, "width"), ==, i ? 300 : 800);
+        g_assert_cmpint(qdict_get_int(c, "height"), ==, i ? 201 : 600);
+        g_assert_cmpint(qdict_get_int(c, "refresh-rate"), ==, 60);
+        g_assert_false(qdict_get_bool(c, "connected"));
+        g_assert_false(qdict_get_bool(c, "broken"));
+        g_assert_false(qdict_get_bool(c, "enabled"));
+        g_assert_false(qdict_haskey(c, "buffer"));
+        g_assert_cmpint(qdict_get_int(c, "flips-pending"), ==, 0);
+    }
+    qobject_unref(status);
+}
+
+static void check_status(XenPvTest *t, XenFrontBuffer *a, XenFrontBuffer *b)
+{
+    QDict *status = get_status(t);
+    QDict *cache = qdict_get_qdict(status, "cache");
+    QDict *left = get_item(status, "connectors", 0);
+    QDict *right = get_item(status, "connectors", 1);
+    XenGuestStats stats;
+
+    g_assert_true(qdict_get_bool(status, "connected"));
+    g_assert_false(qdict_haskey(status, "last-error"));
+    g_assert_cmpuint(list_size(status, "buffers"), ==, 2);
+    g_assert_cmpuint(list_size(status, "framebuffers"), ==, 2);
+    check_listed(status, "buffers", "buffer", a->dbuf, a);
+    check_listed(status, "buffers", "buffer", b->dbuf, b);
+    check_listed(status, "framebuffers", "framebuffer", a->fb, a);
+    check_listed(status, "framebuffers", "framebuffer", b->fb, b);
+    g_assert_cmpstr(qdict_get_str(get_item(status, "framebuffers", 0),
+                                  "format"), ==, "XR24");
+    g_assert_cmpint(qdict_get_int(get_item(status, "buffers", 0), "size") +
+                    qdict_get_int(get_item(status, "buffers", 1), "size"),
+                    ==, a->pgdir->size + b->pgdir->size);
+
+    /* Two creations, two attachments, two configurations, seven flips */
+    g_assert_cmpint(qdict_get_int(status, "requests"), ==, 13);
+    g_assert_cmpint(qdict_get_int(status, "refused"), ==, 0);
+    g_assert_cmpint(qdict_get_int(status, "flips"), ==, 7);
+    g_assert_cmpint(qdict_get_int(status, "events"), ==, 6);
+    g_assert_cmpint(qdict_get_int(status, "buffer-pages"), ==,
+                    a->pgdir->nr_pages + b->pgdir->nr_pages);
+
+    g_assert_true(qdict_get_bool(left, "connected"));
+    g_assert_true(qdict_get_bool(left, "enabled"));
+    g_assert_false(qdict_get_bool(left, "converted"));
+    check_cookie(left, "buffer", a->dbuf);
+    g_assert_cmpint(qdict_get_int(left, "events"), ==, 6);
+    g_assert_cmpint(qdict_get_int(left, "flips-pending"), ==, 0);
+    check_cookie(right, "buffer", b->dbuf);
+    g_assert_cmpint(qdict_get_int(right, "x"), ==, 3);
+    g_assert_cmpint(qdict_get_int(right, "y"), ==, 2);
+    g_assert_cmpint(qdict_get_int(right, "flips-pending"), ==, 1);
+
+    /* Rings and event pages are not the cache's */
+    g_assert_cmpint(xen_guest_stats(t->guest, &stats), ==, 0);
+    g_assert_cmpint(qdict_get_int(cache, "mapped-pages"), ==,
+                    stats.mapped - 4);
+    g_assert_cmpint(qdict_get_int(cache, "buffers"), ==, 2);
+    g_assert_cmpint(qdict_get_int(cache, "misses"), ==, 2);
+    g_assert_cmpint(qdict_get_int(cache, "hits"), ==, 7);
+    g_assert_cmpint(qdict_get_int(cache, "evictions"), ==, 0);
+    g_assert_cmpint(qdict_get_int(cache, "failures"), ==, 0);
+    qobject_unref(status);
+}
+
+/* Each line is "NAME: ..." or "NAME NUMBER: ...", and HMP prints them all */
+static void check_summary(XenPvTest *t)
+{
+    g_autofree char *hmp =
+        qtest_hmp(t->qts, "qom-get /machine/peripheral/disp0 summary");
+    QObject *summary = xen_pv_test_get(t, "disp0", "summary");
+    static const char *const starts[] = {
+        "backend-state: 4", "buffers 0: ", "buffers 1: ", "cache: ",
+        "connected: true", "connectors 0: ", "connectors 1: ",
+        "framebuffers 0: ", "framebuffers 1: ", "last-error: connector 0: "
+    };
+    const QListEntry *entry;
+    uint32_t found = 0;
+    int i;
+
+    QLIST_FOREACH_ENTRY(qobject_to(QList, summary), entry) {
+        const char *line =
+            qstring_get_str(qobject_to(QString, qlist_entry_obj(entry)));
+
+        for (i = 0; i < ARRAY_SIZE(starts); i++) {
+            if (g_str_has_prefix(line, starts[i])) {
+                found |= 1u << i;
+            }
+        }
+        g_assert_null(strchr(line, '\n'));
+        g_assert_nonnull(strstr(hmp, line));
+    }
+    g_assert_cmphex(found, ==, (1u << ARRAY_SIZE(starts)) - 1);
+    g_assert_nonnull(strstr(hmp, "id LEFT"));
+    g_assert_nonnull(strstr(hmp, "format XR24"));
+    qobject_unref(summary);
+}
+
+static void test_monitor(const void *testbed)
+{
+    XenFrontConnector *left, *right;
+    XenFrontBuffer *a, *b;
+    const char *error;
+    QDict *status;
+    XenPvTest t;
+    int i;
+
+    xen_pv_test_start(&t, testbed, "-device xen-pvdisplay,id=disp0,"
+                      "connectors='LEFT:800x600;RIGHT:300x201' ");
+    g_assert_true(xen_guest_wait(t.guest, is_state, &t, XEN_GUEST_DEADLINE));
+    check_idle_status(&t);
+    xen_pv_test_connect(t.display);
+    g_assert_true(xen_guest_wait(t.guest, is_state, &t, XEN_GUEST_DEADLINE));
+
+    left = &t.display->connectors[0];
+    right = &t.display->connectors[1];
+    a = new_buffer(t.display, 800, 600, COOKIE_A);
+    b = new_buffer(t.display, 310, 210, COOKIE_B);
+    show(left, a);
+    g_assert_cmpint(xen_front_set_config(right, b->fb, 3, 2, 310, 210, 32),
+                    ==, 0);
+    for (i = 0; i < 6; i++) {
+        flip(&t, left, a->fb);
+    }
+    g_assert_cmpint(xen_front_flip(right, b->fb), ==, 0);
+    check_status(&t, a, b);
+
+    g_assert_cmpint(xen_front_flip(left, 77), ==, -ENOENT);
+    status = get_status(&t);
+    g_assert_cmpint(qdict_get_int(status, "refused"), ==, 1);
+    error = qdict_get_str(status, "last-error");
+    g_assert_nonnull(strstr(error, "connector 0: operation 0x15 refused: "
+                            "unknown framebuffer"));
+    qobject_unref(status);
+    check_summary(&t);
+
+    /* The pages of a buffer that is gone are not mapped, nor listed */
+    end_buffer(t.display, b);
+    status = get_status(&t);
+    g_assert_cmpuint(list_size(status, "buffers"), ==, 1);
+    g_assert_cmpuint(list_size(status, "framebuffers"), ==, 1);
+    g_assert_cmpint(qdict_get_int(status, "buffer-pages"), ==,
+                    a->pgdir->nr_pages);
+    g_assert_false(qdict_haskey(get_item(status, "connectors", 1), "buffer"));
+    qobject_unref(status);
+
+    xen_pv_test_unload(&t);
+    g_assert_cmpuint(xen_front_buffer_free(a), ==, 0);
+    g_assert_true(xen_guest_wait(t.guest, is_state, &t, XEN_GUEST_DEADLINE));
+    check_idle_status(&t);
+    xen_pv_test_end(&t);
+}
+
 /* Many screens */
 
 #define SCREENS         XEN_FRONT_MAX_CONNECTORS
@@ -709,7 +931,7 @@ static uint64_t nth_flip(uint32_t n)
     return 1 + n * 7 % 5;
 }
 
-/* A frontend that takes no event for ten seconds gets them all, and each once */
+/* Who takes no event for ten seconds gets them all, and each once */
 static void test_patience(const void *testbed)
 {
     XenFrontConnector *c;
@@ -780,6 +1002,335 @@ static void test_patience(const void *testbed)
     xen_pv_test_end(&t);
 }
 
+/* Viewers */
+
+#define LEFT_WIDTH      800
+#define LEFT_HEIGHT     600
+#define RIGHT_WIDTH     300
+#define RIGHT_HEIGHT    201
+#define VNC_CARD        "-device xen-pvdisplay,id=disp0," \
+                        "connectors='LEFT:800x600;RIGHT:300x201' " \
+                        "-vnc unix:DIR/left,display=disp0,head=0 " \
+                        "-vnc unix:DIR/right,display=disp0,head=1 "
+
+static RfbViewer *new_viewer(XenPvTest *t, const char *name)
+{
+    g_autofree char *path = g_build_filename(t->dir, name, NULL);
+    RfbViewer *viewer = rfb_viewer_new(path);
+
+    rfb_viewer_request(viewer, false);
+    return viewer;
+}
+
+/* What a viewer is to see: a picture of xen_front_buffer_draw() */
+typedef struct Wanted {
+    uint32_t width;
+    uint32_t height;
+    uint32_t seed;
+} Wanted;
+
+static bool sees_picture(RfbViewer *v, void *opaque)
+{
+    Wanted *want = opaque;
+    XenPvPicture picture = { v->width, v->height, v->pixels };
+
+    return xen_pv_picture_is(&picture, want->width, want->height, want->seed);
+}
+
+static void check_viewer(RfbViewer *v, uint32_t width, uint32_t height,
+                         uint32_t seed)
+{
+    Wanted want = { width, height, seed };
+
+    g_assert_true(rfb_viewer_wait(v, sees_picture, &want,
+                                  XEN_GUEST_DEADLINE));
+}
+
+static bool sees_size(RfbViewer *v, void *opaque)
+{
+    Wanted *want = opaque;
+
+    return v->width == want->width && v->height == want->height &&
+           v->updates > 0;
+}
+
+static void check_size(RfbViewer *v, uint32_t width, uint32_t height)
+{
+    Wanted want = { width, height };
+
+    g_assert_true(rfb_viewer_wait(v, sees_size, &want, XEN_GUEST_DEADLINE));
+}
+
+/* Any picture but that one */
+static bool sees_other(RfbViewer *v, void *opaque)
+{
+    return !sees_picture(v, opaque);
+}
+
+static void test_vnc(const void *testbed)
+{
+    XenFrontConnector *left, *right;
+    XenFrontBuffer *a, *b, *c;
+    RfbViewer *l, *r, *late;
+    XenPvTest t;
+    uint32_t i;
+
+    xen_pv_test_start(&t, testbed, VNC_CARD);
+    l = new_viewer(&t, "left");
+    r = new_viewer(&t, "right");
+    check_size(l, LEFT_WIDTH, LEFT_HEIGHT);
+    check_size(r, RIGHT_WIDTH, RIGHT_HEIGHT);
+
+    xen_pv_test_connect(t.display);
+    left = &t.display->connectors[0];
+    right = &t.display->connectors[1];
+    a = new_buffer(t.display, LEFT_WIDTH, LEFT_HEIGHT, COOKIE_A);
+    b = new_buffer(t.display, RIGHT_WIDTH, RIGHT_HEIGHT, COOKIE_B);
+    c = new_buffer(t.display, RIGHT_WIDTH, RIGHT_HEIGHT, COOKIE_B + 8);
+    xen_front_buffer_draw(a, 1);
+    xen_front_buffer_draw(b, 2);
+    xen_front_buffer_draw(c, 3);
+
+    /* Each its own */
+    show(left, a);
+    show(right, b);
+    check_viewer(l, LEFT_WIDTH, LEFT_HEIGHT, 1);
+    check_viewer(r, RIGHT_WIDTH, RIGHT_HEIGHT, 2);
+
+    /* Drawn without a word: one pixel, and all of them */
+    for (i = 4; i < 8; i++) {
+        xen_front_buffer_draw(a, i);
+        check_viewer(l, LEFT_WIDTH, LEFT_HEIGHT, i);
+    }
+    xen_front_buffer_draw(b, 8);
+    ((uint32_t *)b->pgdir->data)[RIGHT_WIDTH * 100 + 77] ^= 0x010101;
+    rfb_viewer_wait(r, sees_other, &(Wanted) { RIGHT_WIDTH, RIGHT_HEIGHT, 2 },
+                    XEN_GUEST_DEADLINE);
+    ((uint32_t *)b->pgdir->data)[RIGHT_WIDTH * 100 + 77] ^= 0x010101;
+    check_viewer(r, RIGHT_WIDTH, RIGHT_HEIGHT, 8);
+
+    for (i = 0; i < 8; i++) {
+        flip(&t, right, i & 1 ? b->fb : c->fb);
+        check_viewer(r, RIGHT_WIDTH, RIGHT_HEIGHT, i & 1 ? 8 : 3);
+    }
+
+    /* Who comes later sees what is there, also when its buffer is gone */
+    late = new_viewer(&t, "left");
+    check_viewer(late, LEFT_WIDTH, LEFT_HEIGHT, 7);
+    rfb_viewer_free(late);
+    end_buffer(t.display, a);
+    late = new_viewer(&t, "left");
+    check_viewer(late, LEFT_WIDTH, LEFT_HEIGHT, 7);
+    rfb_viewer_free(late);
+
+    end_buffer(t.display, b);
+    end_buffer(t.display, c);
+    xen_pv_test_unload(&t);
+    rfb_viewer_free(l);
+    rfb_viewer_free(r);
+    xen_pv_test_end(&t);
+}
+
+/* The same of a picture that is converted, within its format's precision */
+static bool sees_drawing(RfbViewer *v, void *opaque)
+{
+    const Drawing *d = opaque;
+    int tolerance = is_yuyv(d->format) ? 1 : 0;
+    uint32_t x, y;
+
+    if (v->width != d->width || v->height != d->height) {
+        return false;
+    }
+    for (y = 0; y < v->height; y++) {
+        for (x = 0; x < v->width; x++) {
+            if (!is_near(v->pixels[y * v->width + x], expected(d, x, y),
+                         tolerance)) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+static void test_vnc_formats(const void *testbed)
+{
+    static const char *const names[] = { "YUYV", "XR30", "RG16", "RG24" };
+    XenFrontConnector *c;
+    RfbViewer *v;
+    XenPvTest t;
+    Drawing d;
+    int i;
+
+    xen_pv_test_start(&t, testbed, FORMAT_CARD
+                      "-vnc unix:DIR/vnc,display=disp0 ");
+    v = new_viewer(&t, "vnc");
+    xen_pv_test_connect(t.display);
+    c = &t.display->connectors[0];
+    for (i = 0; i < ARRAY_SIZE(names); i++) {
+        new_drawing(&t, &d, get_format(names[i]), i + 1, i);
+        g_assert_cmpint(xen_front_set_config(c, i + 1, 0, 0, 64, 45, 32), ==,
+                        0);
+        g_assert_true(rfb_viewer_wait(v, sees_drawing, &d,
+                                      XEN_GUEST_DEADLINE));
+        d.seed = 100 + i;
+        draw(&d);
+        g_assert_true(rfb_viewer_wait(v, sees_drawing, &d,
+                                      XEN_GUEST_DEADLINE));
+        end_drawing(&t, &d, i + 1);
+    }
+    xen_pv_test_unload(&t);
+    rfb_viewer_free(v);
+    xen_pv_test_end(&t);
+}
+
+/* A viewer that takes nothing must not hold back the guest, or the others */
+static void test_vnc_blocked(const void *testbed)
+{
+    XenFrontBuffer *buffers[2];
+    RfbViewer *stuck, *v;
+    XenFrontConnector *c;
+    XenPvTest t;
+    int i;
+
+    xen_pv_test_start(&t, testbed, VNC_CARD);
+    xen_pv_test_connect(t.display);
+    c = &t.display->connectors[0];
+    for (i = 0; i < 2; i++) {
+        buffers[i] = new_buffer(t.display, LEFT_WIDTH, LEFT_HEIGHT, 1 + i);
+        xen_front_buffer_draw(buffers[i], i);
+    }
+    show(c, buffers[0]);
+    stuck = new_viewer(&t, "left");
+    v = new_viewer(&t, "left");
+    check_viewer(v, LEFT_WIDTH, LEFT_HEIGHT, 0);
+
+    for (i = 1; i <= 300; i++) {
+        if (i % 30 == 0) {
+            xen_front_buffer_draw(buffers[i & 1], i);
+            rfb_viewer_request(stuck, false);
+        }
+        flip(&t, c, buffers[i & 1]->fb);
+        if (i % 30 == 0) {
+            check_viewer(v, LEFT_WIDTH, LEFT_HEIGHT, i);
+        }
+    }
+    /* Nor may its going */
+    rfb_viewer_free(stuck);
+    flip(&t, c, buffers[1]->fb);
+    xen_front_buffer_draw(buffers[1], 1000);
+    check_viewer(v, LEFT_WIDTH, LEFT_HEIGHT, 1000);
+
+    end_buffer(t.display, buffers[0]);
+    end_buffer(t.display, buffers[1]);
+    xen_pv_test_unload(&t);
+    rfb_viewer_free(v);
+    xen_pv_test_end(&t);
+}
+
+/* Viewers come and go, at any moment of their lives, while a guest flips */
+static void test_vnc_crowd(const void *testbed)
+{
+    g_autofree char *path = NULL;
+    XenFrontBuffer *buffers[2];
+    XenFrontConnector *c;
+    RfbViewer *v;
+    XenPvTest t;
+    int i, fd;
+
+    xen_pv_test_start(&t, testbed, VNC_CARD);
+    path = g_build_filename(t.dir, "left", NULL);
+    xen_pv_test_connect(t.display);
+    c = &t.display->connectors[0];
+    for (i = 0; i < 2; i++) {
+        buffers[i] = new_buffer(t.display, LEFT_WIDTH, LEFT_HEIGHT, 1 + i);
+        xen_front_buffer_draw(buffers[i], i);
+    }
+    show(c, buffers[0]);
+
+    for (i = 0; i < 60; i++) {
+        if (i % 3 == 0) {
+            fd = rfb_viewer_socket(path);
+            g_assert_cmpint(fd, >=, 0);
+            flip(&t, c, buffers[i & 1]->fb);
+            close(fd);
+            continue;
+        }
+        v = new_viewer(&t, "left");
+        flip(&t, c, buffers[i & 1]->fb);
+        if (i % 3 == 1) {
+            check_viewer(v, LEFT_WIDTH, LEFT_HEIGHT, i & 1);
+        }
+        flip(&t, c, buffers[i & 1]->fb);
+        rfb_viewer_free(v);
+    }
+    flip(&t, c, buffers[0]->fb);
+    v = new_viewer(&t, "left");
+    check_viewer(v, LEFT_WIDTH, LEFT_HEIGHT, 0);
+    rfb_viewer_free(v);
+
+    end_buffer(t.display, buffers[0]);
+    end_buffer(t.display, buffers[1]);
+    xen_pv_test_unload(&t);
+    xen_pv_test_end(&t);
+}
+
+static void press_ctrl_alt(RfbViewer *v, uint32_t keysym)
+{
+    static const uint32_t modifiers[] = { 0xffe3, 0xffe9 };
+    int i;
+
+    for (i = 0; i < ARRAY_SIZE(modifiers); i++) {
+        rfb_viewer_key(v, modifiers[i], true);
+    }
+    rfb_viewer_key(v, keysym, true);
+    rfb_viewer_key(v, keysym, false);
+    for (i = 0; i < ARRAY_SIZE(modifiers); i++) {
+        rfb_viewer_key(v, modifiers[i], false);
+    }
+}
+
+/* The toolstack's cards come when VNC servers and viewers are there already */
+static void test_vnc_late_card(const void *testbed)
+{
+    static const char *const resolutions[] = { "320x200", "300x201", NULL };
+    XenFrontBuffer *a, *b;
+    RfbViewer *v;
+    XenPvTest t;
+    int i;
+
+    xen_pv_test_start(&t, testbed, "-vnc unix:DIR/vnc ");
+    v = new_viewer(&t, "vnc");
+    check_size(v, 640, 480);
+    for (i = 0; i < 3; i++) {
+        xen_pv_test_attach(t.display, resolutions);
+        check_size(v, 320, 200);
+        xen_pv_test_connect(t.display);
+        a = new_buffer(t.display, 320, 200, COOKIE_A);
+        b = new_buffer(t.display, 300, 201, COOKIE_B);
+        xen_front_buffer_draw(a, 2 * i);
+        xen_front_buffer_draw(b, 2 * i + 1);
+        show(&t.display->connectors[0], a);
+        show(&t.display->connectors[1], b);
+        check_viewer(v, 320, 200, 2 * i);
+        qobject_unref(xen_pv_test_get(&t, "vdispl-0", "status"));
+
+        /* Its further screens are where QEMU's further consoles are */
+        press_ctrl_alt(v, '2');
+        check_viewer(v, 300, 201, 2 * i + 1);
+        press_ctrl_alt(v, '1');
+        check_viewer(v, 320, 200, 2 * i);
+
+        xen_pv_test_detach(&t, t.display);
+        g_assert_true(rfb_viewer_wait(v, sees_other,
+                                      &(Wanted) { 320, 200, 2 * i },
+                                      XEN_GUEST_DEADLINE));
+        g_assert_cmpuint(xen_front_buffer_free(a), ==, 0);
+        g_assert_cmpuint(xen_front_buffer_free(b), ==, 0);
+    }
+    rfb_viewer_free(v);
+    xen_pv_test_end(&t);
+}
+
 static const struct {
     const char *name;
     void (*fn)(const void *testbed);
@@ -788,8 +1339,14 @@ static const struct {
     { "formats/all", test_formats, true },
     { "formats/conversions", test_conversions, true },
     { "formats/mixed", test_mixed_formats, true },
+    { "monitor", test_monitor },
     { "screens", test_screens, true },
     { "patience", test_patience },
+    { "vnc/pictures", test_vnc, true },
+    { "vnc/formats", test_vnc_formats, true },
+    { "vnc/blocked", test_vnc_blocked },
+    { "vnc/crowd", test_vnc_crowd },
+    { "vnc/late-card", test_vnc_late_card },
 };
 
 int main(int argc, char **argv)
