@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The scenarios, in the order in which they run.
+
+Each is a function which gets a Bench, with a line on what it is about. One
+that needs another machine than a plain one has an attribute "cpu".
+"""
+
+from .device import scenario_device
+from .newer import scenario_newer
+from .pair import scenario_pair
+from .toolstack import scenario_toolstack
+
+SCENARIOS = {
+    "device": scenario_device,
+    "toolstack": scenario_toolstack,
+    "pair": scenario_pair,
+    "newer": scenario_newer,
+}

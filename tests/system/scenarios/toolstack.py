@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+
+import time
+
+from testbench import CARD, documented
+from xensystem import Failure
+
+
+def scenario_toolstack(bench):
+    """a card which xl configures and QEMU makes by itself"""
+    tap, machine = bench.tap, bench.machine
+    guest = bench.guest("tool", config=documented("vfb"))
+    bench.start(guest)
+    listed, out = machine.until(
+        "xl vdispl-list tool | tee /dev/stderr | grep -q 'state: 4'", 30)
+    tap.ok(listed, "tool: xl vdispl-list shows it connected", out)
+    found = bench.connectors(guest)
+    if not tap.ok(len(found) == 1, "tool: one connector", repr(found)):
+        raise Failure("no connector in the guest")
+    bench.picture_is_right(guest, "vdispl-0", 0, found[0][0], 800, 600)
+
+    start = time.monotonic()
+    status, out = machine.sh("xl vdispl-detach tool 0", 60, check=False)
+    took = time.monotonic() - start
+    tap.ok(status == 0 and took < 10 * machine.patience,
+           "tool: xl vdispl-detach does not wait in vain", out,
+           "%.1f s" % took)
+    gone, out = machine.until(
+        "! xenstore-exists /local/domain/0/backend/vdispl/%d/0" % guest.domid)
+    tap.ok(gone, "tool: its backend node has gone")
+    tap.ok(bench.card_has_gone(guest), "tool: the guest's card has gone")
+
+    status, out = machine.sh(
+        "xl vdispl-attach tool backend=0 connectors=id0:640x480", 60,
+        check=False)
+    tap.ok(status == 0, "tool: xl vdispl-attach adds a card to a running guest",
+           out)
+    loaded, out = bench.load_driver(guest)
+    found = bench.connectors(guest) if loaded else []
+    if not tap.ok(len(found) == 1, "tool: the guest has a card again",
+                  repr(found), out):
+        raise Failure("no card after vdispl-attach")
+    bench.picture_is_right(guest, "vdispl-0", 0, found[0][0], 640, 480)
+
+    guest.sh("play flip %s -v -s %s:640x480@XR24" % (CARD, found[0][0]))
+    tap.ok(bench.flips_go_on(guest), "tool: flips")
+    tap.note("tool: destroying the guest in the middle of its flips")
+    bench.nothing_stays(guest)
