@@ -21,6 +21,7 @@ void xen_pv_test_start(XenPvTest *t, const char *testbed, const char *args)
     GError *err = NULL;
 
     memset(t, 0, sizeof(*t));
+    t->single_map = strstr(testbed, "single-map=on");
     t->dir = g_dir_make_tmp("xen-pv-XXXXXX", &err);
     g_assert_no_error(err);
     t->memory = g_build_filename(t->dir, "memory", NULL);
@@ -84,7 +85,10 @@ void xen_pv_test_unload(XenPvTest *t)
     g_assert_cmpint(xen_front_display_unload(t->display), ==, 0);
     g_assert_cmpint(xen_guest_stats(t->guest, &stats), ==, 0);
     g_assert_cmpuint(stats.mapped, ==, 0);
+    g_assert_cmpuint(stats.refs, ==, 0);
     g_assert_cmpuint(stats.ports, ==, 0);
+    g_assert_cmpuint(stats.shared, ==, 0);
+    g_assert_cmpuint(xen_guest_count_in_use(t->guest), ==, 0);
 }
 
 /* The toolstack */
@@ -98,7 +102,7 @@ static void write_node(XenFrontDisplay *display, const char *dir,
                     ==, 0);
 }
 
-void xen_pv_test_attach(XenFrontDisplay *display,
+void xen_pv_test_attach(XenFrontDisplay *display, const char *be_alloc,
                         const char *const *resolutions)
 {
     const char *front = display->frontend_path;
@@ -111,11 +115,15 @@ void xen_pv_test_attach(XenFrontDisplay *display,
                     ==, 0);
     write_node(display, front, "backend", back);
     write_node(display, front, "backend-id", "0");
-    write_node(display, front, "be-alloc", "0");
+    if (be_alloc) {
+        write_node(display, front, "be-alloc", be_alloc);
+    }
     for (i = 0; resolutions[i]; i++) {
-        g_autofree char *key = g_strdup_printf("%d/resolution", i);
+        g_autofree char *resolution = g_strdup_printf("%d/resolution", i);
+        g_autofree char *id = g_strdup_printf("%d/unique-id", i);
 
-        write_node(display, front, key, resolutions[i]);
+        write_node(display, front, resolution, resolutions[i]);
+        write_node(display, front, id, "");
     }
     write_node(display, front, "state", "1");
     g_assert_cmpint(xen_guest_call(display->guest, NULL,

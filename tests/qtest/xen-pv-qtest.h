@@ -22,6 +22,7 @@ typedef struct XenPvTest {
     char *socket;
     XenGuest *guest;
     XenFrontDisplay *display;
+    bool single_map;            /* pages can only be mapped one by one */
 } XenPvTest;
 
 /**
@@ -40,8 +41,11 @@ void xen_pv_test_connect(XenFrontDisplay *display);
 /* Afterwards QEMU must have nothing mapped: unload the last card last */
 void xen_pv_test_unload(XenPvTest *t);
 
-/* What the toolstack does; @resolutions is a list that ends with NULL */
-void xen_pv_test_attach(XenFrontDisplay *display,
+/*
+ * What the toolstack does: @be_alloc is its node of that name, or NULL;
+ * @resolutions is a list that ends with NULL
+ */
+void xen_pv_test_attach(XenFrontDisplay *display, const char *be_alloc,
                         const char *const *resolutions);
 
 /* It waits until the card is gone; the frontend's rings go, too */

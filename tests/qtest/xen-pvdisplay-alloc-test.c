@@ -9,161 +9,32 @@
 
 #include "qemu/osdep.h"
 
-#include "libqtest.h"
 #include "qemu/bswap.h"
 #include "qobject/qdict.h"
 
-#include "../frontend/xen-front-display.h"
+#include "xen-pv-qtest.h"
 
 #define WIDTH           800
 #define HEIGHT          600
 #define PAGES           ((WIDTH * HEIGHT * 4 + 4095) / 4096)
 
-#define TESTBED         "dom0-pages=1024"
+#define TESTBED         ",dom0-pages=1024"
 #define CARD            "-device xen-pvdisplay,id=disp0,be-alloc=on," \
                         "connectors='LEFT:800x600' "
 
 #define COOKIE_A        0xffff888004210800ull
 #define COOKIE_B        0xffff888004210c00ull
 
-/* One QEMU, its guest, and the guest's frontend of card 0 */
-typedef struct Test {
-    QTestState *qts;
-    char *dir;
-    char *memory;
-    char *socket;
-    XenGuest *guest;
-    XenFrontDisplay *display;
-} Test;
+static const char *const resolutions[] = { "800x600", NULL };
 
-static void test_start(Test *t, const char *testbed, const char *devices)
-{
-    GError *err = NULL;
-
-    memset(t, 0, sizeof(*t));
-    t->dir = g_dir_make_tmp("xen-pvdisplay-XXXXXX", &err);
-    g_assert_no_error(err);
-    t->memory = g_build_filename(t->dir, "memory", NULL);
-    t->socket = g_build_filename(t->dir, "guest", NULL);
-    t->qts = qtest_initf("-machine none -nodefaults "
-                         "-object memory-backend-file,id=dom,size=64M,"
-                         "share=on,mem-path=%s "
-                         "-chardev socket,id=guest,path=%s,server=on,wait=off "
-                         "-device xen-testbed,id=xen,memdev=dom,"
-                         "chardev=guest,%s %s",
-                         t->memory, t->socket, testbed, devices);
-    t->guest = xen_guest_new(t->memory, t->socket, &err);
-    g_assert_no_error(err);
-    t->display = xen_front_display_new(t->guest, 0);
-}
-
-static void test_stats(Test *t, XenGuestStats *stats)
+static void test_stats(XenPvTest *t, XenGuestStats *stats)
 {
     g_assert_cmpint(xen_guest_stats(t->guest, stats), ==, 0);
 }
 
-static void test_end(Test *t)
-{
-    XenGuestStats stats;
-
-    test_stats(t, &stats);
-    g_assert_cmpuint(stats.leaks, ==, 0);
-    g_assert_cmpuint(stats.bad_unmaps, ==, 0);
-    g_assert_cmpuint(stats.share_leaks, ==, 0);
-    qtest_quit(t->qts);
-
-    g_assert_cmpuint(xen_guest_count_in_use(t->guest), ==, 0);
-    g_assert_cmpuint(xen_front_display_free(t->display), ==, 0);
-    xen_guest_free(t->guest);
-    unlink(t->memory);
-    unlink(t->socket);
-    rmdir(t->dir);
-    g_free(t->memory);
-    g_free(t->socket);
-    g_free(t->dir);
-}
-
-static void test_connect(Test *t)
-{
-    g_assert_cmpint(xen_front_display_connect(t->display), ==, 0);
-}
-
-static void test_unload(Test *t)
-{
-    XenGuestStats stats;
-
-    g_assert_cmpint(xen_front_display_unload(t->display), ==, 0);
-    test_stats(t, &stats);
-    g_assert_cmpuint(stats.mapped, ==, 0);
-    g_assert_cmpuint(stats.ports, ==, 0);
-    g_assert_cmpuint(stats.shared, ==, 0);
-}
-
-static void write_node(Test *t, const char *dir, const char *key,
-                       const char *value)
-{
-    g_autofree char *path = g_strdup_printf("%s/%s", dir, key);
-
-    g_assert_cmpint(xen_guest_dom0_write(t->guest, path, "%s", value), ==, 0);
-}
-
-/* What the toolstack does for a card */
-static void toolstack_attach(Test *t, const char *be_alloc)
-{
-    const char *front = t->display->frontend_path;
-    const char *back = t->display->backend_path;
-
-    g_assert_cmpint(xen_guest_call(t->guest, NULL, "dom0 create %s %u %u",
-                                   front, XEN_TESTBED_GUEST,
-                                   XEN_TESTBED_BACKEND), ==, 0);
-    write_node(t, front, "backend", back);
-    write_node(t, front, "backend-id", "0");
-    if (be_alloc) {
-        write_node(t, front, "be-alloc", be_alloc);
-    }
-    write_node(t, front, "0/resolution", "800x600");
-    write_node(t, front, "state", "1");
-    g_assert_cmpint(xen_guest_call(t->guest, NULL, "dom0 create %s %u %u",
-                                   back, XEN_TESTBED_BACKEND,
-                                   XEN_TESTBED_GUEST), ==, 0);
-    write_node(t, back, "frontend", front);
-    write_node(t, back, "frontend-id", "1");
-    write_node(t, back, "online", "1");
-    write_node(t, back, "state", "1");
-}
-
-/* The screen shows the picture that was drawn with @seed */
-static void check_screen(Test *t, const char *device, uint32_t seed)
-{
-    g_autofree char *path = g_build_filename(t->dir, "screen.ppm", NULL);
-    g_autofree char *file = NULL;
-    static const char head[] = "P6\n800 600\n255\n";
-    const uint8_t *rgb;
-    gsize size;
-    uint32_t i;
-
-    qtest_qmp_assert_success(t->qts,
-                             "{ 'execute': 'screendump', 'arguments': "
-                             "{ 'filename': %s, 'device': %s } }",
-                             path, device);
-    g_assert_true(g_file_get_contents(path, &file, &size, NULL));
-    unlink(path);
-    g_assert_cmpuint(size, ==, strlen(head) + WIDTH * HEIGHT * 3);
-    g_assert_cmpmem(file, strlen(head), head, strlen(head));
-    rgb = (uint8_t *)file + strlen(head);
-    for (i = 0; i < WIDTH * HEIGHT; i++, rgb += 3) {
-        uint32_t want = xen_front_pixel(i % WIDTH, i / WIDTH, seed);
-
-        if ((rgb[0] << 16 | rgb[1] << 8 | rgb[2]) != want) {
-            g_test_message("differs at %u,%u", i % WIDTH, i / WIDTH);
-            g_assert_cmphex(rgb[0] << 16 | rgb[1] << 8 | rgb[2], ==, want);
-        }
-    }
-}
-
 /* Backend allocation: the buffer as Linux makes and unmakes it */
 
-static XenFrontBuffer *alloc_buffer(Test *t, uint64_t cookie)
+static XenFrontBuffer *alloc_buffer(XenPvTest *t, uint64_t cookie)
 {
     XenFrontBuffer *buffer = g_new0(XenFrontBuffer, 1);
 
@@ -178,7 +49,7 @@ static XenFrontBuffer *alloc_buffer(Test *t, uint64_t cookie)
     return buffer;
 }
 
-static int alloc_create(Test *t, XenFrontBuffer *buffer)
+static int alloc_create(XenPvTest *t, XenFrontBuffer *buffer)
 {
     return xen_front_dbuf_create(t->display, buffer->dbuf, WIDTH, HEIGHT, 32,
                                  buffer->pgdir->size,
@@ -186,7 +57,7 @@ static int alloc_create(Test *t, XenFrontBuffer *buffer)
                                  xen_front_pgdir_ref(buffer->pgdir), 0);
 }
 
-static XenFrontBuffer *new_buffer(Test *t, uint64_t cookie)
+static XenFrontBuffer *new_buffer(XenPvTest *t, uint64_t cookie)
 {
     XenFrontBuffer *buffer = alloc_buffer(t, cookie);
 
@@ -198,7 +69,7 @@ static XenFrontBuffer *new_buffer(Test *t, uint64_t cookie)
     return buffer;
 }
 
-static int show(Test *t, XenFrontBuffer *buffer)
+static int show(XenPvTest *t, XenFrontBuffer *buffer)
 {
     return xen_front_set_config(&t->display->connectors[0], buffer->fb, 0, 0,
                                 WIDTH, HEIGHT, 32);
@@ -209,10 +80,10 @@ static void test_alloc(const void *testbed)
     XenGuestStats stats, before;
     XenFrontConnector *c;
     XenFrontBuffer *a, *b;
-    Test t;
+    XenPvTest t;
 
-    test_start(&t, testbed, CARD);
-    test_connect(&t);
+    xen_pv_test_start(&t, testbed, CARD);
+    xen_pv_test_connect(t.display);
     c = &t.display->connectors[0];
     a = new_buffer(&t, COOKIE_A);
     b = new_buffer(&t, COOKIE_B);
@@ -228,13 +99,13 @@ static void test_alloc(const void *testbed)
     xen_front_buffer_draw(a, 1);
     xen_front_buffer_draw(b, 2);
     g_assert_cmpint(show(&t, a), ==, 0);
-    check_screen(&t, "disp0", 1);
+    xen_pv_check_screen(&t, "disp0", 0, WIDTH, HEIGHT, 1);
     g_assert_cmpint(xen_front_flip(c, b->fb), ==, 0);
     qtest_clock_step(t.qts, 1000000000 / 60 + 1);
     g_assert_true(xen_front_wait_events(c, 1, XEN_FRONT_TIMEOUT));
-    check_screen(&t, "disp0", 2);
+    xen_pv_check_screen(&t, "disp0", 0, WIDTH, HEIGHT, 2);
     xen_front_buffer_draw(b, 3);
-    check_screen(&t, "disp0", 3);
+    xen_pv_check_screen(&t, "disp0", 0, WIDTH, HEIGHT, 3);
     test_stats(&t, &stats);
     g_assert_cmpuint(stats.map_calls, ==, before.map_calls);
     g_assert_cmpuint(stats.share_calls, ==, 2);
@@ -242,20 +113,20 @@ static void test_alloc(const void *testbed)
     /* First the guest lets go, then the backend does; the picture stays */
     g_assert_cmpuint(xen_front_buffer_free(b), ==, 0);
     g_assert_cmpint(xen_front_dbuf_destroy(t.display, COOKIE_B), ==, 0);
-    check_screen(&t, "disp0", 3);
+    xen_pv_check_screen(&t, "disp0", 0, WIDTH, HEIGHT, 3);
     test_stats(&t, &stats);
     g_assert_cmpuint(stats.shared, ==, PAGES);
     g_assert_cmpuint(stats.lingering, ==, 0);
     g_assert_cmpint(xen_front_dbuf_destroy(t.display, COOKIE_B), ==, -ENOENT);
 
     /* Buffers that are left go with the connection */
-    test_unload(&t);
+    xen_pv_test_unload(&t);
     test_stats(&t, &stats);
     g_assert_cmpuint(stats.lingering, ==, PAGES);
     g_assert_cmpuint(xen_front_buffer_free(a), ==, 0);
     test_stats(&t, &stats);
     g_assert_cmpuint(stats.lingering, ==, 0);
-    test_end(&t);
+    xen_pv_test_end(&t);
 }
 
 /* A guest that keeps its mappings keeps its pages, and nobody else's */
@@ -263,10 +134,10 @@ static void test_lingering(const void *testbed)
 {
     XenGuestStats stats;
     XenFrontBuffer *a, *b, *c;
-    Test t;
+    XenPvTest t;
 
-    test_start(&t, testbed, CARD);
-    test_connect(&t);
+    xen_pv_test_start(&t, testbed, CARD);
+    xen_pv_test_connect(t.display);
     a = new_buffer(&t, COOKIE_A);
     xen_front_buffer_draw(a, 1);
     g_assert_cmpint(xen_front_dbuf_destroy(t.display, COOKIE_A), ==, 0);
@@ -279,7 +150,7 @@ static void test_lingering(const void *testbed)
     xen_front_buffer_draw(b, 2);
     xen_front_buffer_draw(a, 3);
     g_assert_cmpint(show(&t, b), ==, 0);
-    check_screen(&t, "disp0", 2);
+    xen_pv_check_screen(&t, "disp0", 0, WIDTH, HEIGHT, 2);
 
     /* There is an end to it, and what was lingering can be used again */
     g_assert_cmpint(xen_front_dbuf_destroy(t.display, COOKIE_B), ==, 0);
@@ -288,12 +159,12 @@ static void test_lingering(const void *testbed)
     g_assert_cmpuint(xen_front_buffer_free(b), ==, 0);
     g_assert_cmpint(alloc_create(&t, c), ==, 0);
     g_assert_cmpuint(xen_front_buffer_free(c), ==, 0);
-    test_unload(&t);
+    xen_pv_test_unload(&t);
     g_assert_cmpuint(xen_front_buffer_free(a), ==, 0);
-    test_end(&t);
+    xen_pv_test_end(&t);
 }
 
-static void check_refused(Test *t, XenFrontBuffer *buffer, int status)
+static void check_refused(XenPvTest *t, XenFrontBuffer *buffer, int status)
 {
     XenGuestStats before, after;
 
@@ -317,15 +188,15 @@ static void test_failures(const void *testbed)
     g_autofree char *text = NULL;
     g_autofree char *devices = NULL;
     XenFrontBuffer *a, *b;
-    Test t;
+    XenPvTest t;
     int fd;
 
     fd = g_file_open_tmp("xen-pvdisplay-log-XXXXXX", &log, NULL);
     g_assert_cmpint(fd, >=, 0);
     close(fd);
     devices = g_strdup_printf("-D %s -trace xen_pv_guest_warn %s", log, CARD);
-    test_start(&t, testbed, devices);
-    test_connect(&t);
+    xen_pv_test_start(&t, testbed, devices);
+    xen_pv_test_connect(t.display);
 
     a = alloc_buffer(&t, COOKIE_A);
     g_assert_cmpint(xen_guest_call(t.guest, NULL, "fail share 1 %d", ENOMEM),
@@ -345,7 +216,7 @@ static void test_failures(const void *testbed)
     check_refused(&t, a, -ENOSPC);
     xen_front_buffer_draw(b, 5);
     g_assert_cmpint(show(&t, b), ==, 0);
-    check_screen(&t, "disp0", 5);
+    xen_pv_check_screen(&t, "disp0", 0, WIDTH, HEIGHT, 5);
 
     /* No data offset, no import */
     g_assert_cmpint(xen_front_dbuf_create(t.display, COOKIE_A, 32, 32, 32,
@@ -359,8 +230,8 @@ static void test_failures(const void *testbed)
 
     g_assert_cmpuint(xen_front_buffer_free(a), ==, 0);
     g_assert_cmpuint(xen_front_buffer_free(b), ==, 0);
-    test_unload(&t);
-    test_end(&t);
+    xen_pv_test_unload(&t);
+    xen_pv_test_end(&t);
     g_assert_true(g_file_get_contents(log, &text, NULL, NULL));
     g_assert_nonnull(strstr(text, "cannot share 469 pages with the guest"));
     g_assert_nonnull(strstr(text, "dom0-pages=1024, 469 more are needed"));
@@ -382,17 +253,17 @@ static void test_node(const void *testbed)
     XenFrontBuffer *a, *b;
     XenGuestStats stats;
     uint32_t i;
-    Test t;
+    XenPvTest t;
 
     for (i = 0; i < ARRAY_SIZE(nodes); i++) {
-        test_start(&t, testbed, "");
-        toolstack_attach(&t, nodes[i].node);
-        test_connect(&t);
+        xen_pv_test_start(&t, testbed, "");
+        xen_pv_test_attach(t.display, nodes[i].node, resolutions);
+        xen_pv_test_connect(t.display);
         if (nodes[i].allowed) {
             a = new_buffer(&t, COOKIE_A);
             xen_front_buffer_draw(a, 6);
             g_assert_cmpint(show(&t, a), ==, 0);
-            check_screen(&t, "vdispl-0", 6);
+            xen_pv_check_screen(&t, "vdispl-0", 0, WIDTH, HEIGHT, 6);
         } else {
             /* The bit is what a slot was left with: it is not looked at */
             a = alloc_buffer(&t, COOKIE_A);
@@ -406,49 +277,49 @@ static void test_node(const void *testbed)
             g_assert_cmpuint(stats.share_calls, ==, 0);
         }
         g_assert_cmpuint(xen_front_buffer_free(a), ==, 0);
-        test_unload(&t);
-        test_end(&t);
+        xen_pv_test_unload(&t);
+        xen_pv_test_end(&t);
     }
 
     /* Nor does a card have it that was not told to */
-    test_start(&t, testbed, "-device xen-pvdisplay,connectors=64x64");
+    xen_pv_test_start(&t, testbed, "-device xen-pvdisplay,connectors=64x64");
     path = g_strdup_printf("%s/be-alloc", t.display->frontend_path);
     value = xen_guest_read(t.guest, path);
     g_assert_cmpstr(value, ==, "0");
-    test_end(&t);
+    xen_pv_test_end(&t);
 }
 
 /* The card goes, the guest dies, or QEMU quits, while pages are shared */
 static void test_ends(const void *testbed)
 {
     XenFrontBuffer *a;
-    Test t;
+    XenPvTest t;
 
-    test_start(&t, testbed, CARD);
-    test_connect(&t);
+    xen_pv_test_start(&t, testbed, CARD);
+    xen_pv_test_connect(t.display);
     a = new_buffer(&t, COOKIE_A);
     g_assert_cmpint(show(&t, a), ==, 0);
     qtest_qmp_assert_success(t.qts, "{ 'execute': 'device_del', "
                              "'arguments': { 'id': 'disp0' } }");
     qtest_qmp_eventwait(t.qts, "DEVICE_DELETED");
     g_assert_cmpuint(xen_front_buffer_free(a), ==, 0);
-    test_end(&t);
+    xen_pv_test_end(&t);
 
-    test_start(&t, testbed, CARD);
-    test_connect(&t);
+    xen_pv_test_start(&t, testbed, CARD);
+    xen_pv_test_connect(t.display);
     a = new_buffer(&t, COOKIE_A);
     g_assert_cmpint(show(&t, a), ==, 0);
     g_assert_cmpint(xen_guest_call(t.guest, NULL, "vanish"), ==, 0);
     /* Its mappings are gone already, which counts as an error of one kind */
     g_assert_cmpuint(xen_front_buffer_free(a), ==, 1);
-    test_end(&t);
+    xen_pv_test_end(&t);
 
-    test_start(&t, testbed, CARD);
-    test_connect(&t);
+    xen_pv_test_start(&t, testbed, CARD);
+    xen_pv_test_connect(t.display);
     a = new_buffer(&t, COOKIE_A);
     g_assert_cmpint(show(&t, a), ==, 0);
     g_assert_cmpuint(xen_front_buffer_free(a), ==, 0);
-    test_end(&t);
+    xen_pv_test_end(&t);
 }
 
 /* EDID */
@@ -576,7 +447,7 @@ static void test_edid(const void *testbed)
     uint32_t i, j, size;
     XenFrontPgdir *pgdir;
     XenGuestStats before, after;
-    Test t;
+    XenPvTest t;
 
     for (i = 0; i < ARRAY_SIZE(monitors); i++) {
         g_autofree char *card =
@@ -586,8 +457,8 @@ static void test_edid(const void *testbed)
                             monitors[i].height, monitors[i].width,
                             monitors[i].height, monitors[i].rate);
 
-        test_start(&t, testbed, card);
-        test_connect(&t);
+        xen_pv_test_start(&t, testbed, card);
+        xen_pv_test_connect(t.display);
         pgdir = xen_front_pgdir_new(t.guest, XENDISPL_EDID_MAX_SIZE);
         test_stats(&t, &before);
         for (j = 0; j < 2; j++) {
@@ -607,8 +478,8 @@ static void test_edid(const void *testbed)
         g_assert_cmpuint(after.mapped, ==, before.mapped);
         g_assert_cmpuint(xen_front_pgdir_in_use(pgdir), ==, 0);
         g_assert_cmpuint(xen_front_pgdir_free(pgdir), ==, 0);
-        test_unload(&t);
-        test_end(&t);
+        xen_pv_test_unload(&t);
+        xen_pv_test_end(&t);
     }
 }
 
@@ -617,10 +488,10 @@ static void test_bad_edid(const void *testbed)
     XenFrontConnector *c;
     XenFrontPgdir *pgdir;
     uint32_t ref, size = 1;
-    Test t;
+    XenPvTest t;
 
-    test_start(&t, testbed, CARD);
-    test_connect(&t);
+    xen_pv_test_start(&t, testbed, CARD);
+    xen_pv_test_connect(t.display);
     c = &t.display->connectors[0];
     pgdir = xen_front_pgdir_new(t.guest, XENDISPL_EDID_MAX_SIZE);
     ref = xen_front_pgdir_ref(pgdir);
@@ -648,8 +519,8 @@ static void test_bad_edid(const void *testbed)
     g_assert_cmpuint(size, ==, 256);
 
     g_assert_cmpuint(xen_front_pgdir_free(pgdir), ==, 0);
-    test_unload(&t);
-    test_end(&t);
+    xen_pv_test_unload(&t);
+    xen_pv_test_end(&t);
 }
 
 /* Versions */
@@ -662,9 +533,9 @@ static void test_version(const void *testbed)
     g_autofree char *node = NULL;
     g_autofree char *path = NULL;
     uint32_t i;
-    Test t;
+    XenPvTest t;
 
-    test_start(&t, testbed, CARD);
+    xen_pv_test_start(&t, testbed, CARD);
     path = g_strdup_printf("%s/version", t.display->frontend_path);
     node = g_strdup_printf("%s/versions", t.display->backend_path);
     offered = xen_guest_read(t.guest, node);
@@ -672,8 +543,8 @@ static void test_version(const void *testbed)
 
     for (i = 0; i < ARRAY_SIZE(good); i++) {
         g_assert_cmpint(xen_guest_write(t.guest, path, "%s", good[i]), ==, 0);
-        test_connect(&t);
-        test_unload(&t);
+        xen_pv_test_connect(t.display);
+        xen_pv_test_unload(&t);
         xen_front_display_set_state(t.display, XenbusStateInitialising);
     }
     for (i = 0; i < ARRAY_SIZE(bad); i++) {
@@ -692,9 +563,9 @@ static void test_version(const void *testbed)
         xen_front_display_set_state(t.display, XenbusStateInitialising);
     }
     g_assert_cmpint(xen_guest_rm(t.guest, path), ==, 0);
-    test_connect(&t);
-    test_unload(&t);
-    test_end(&t);
+    xen_pv_test_connect(t.display);
+    xen_pv_test_unload(&t);
+    xen_pv_test_end(&t);
 }
 
 static const struct {

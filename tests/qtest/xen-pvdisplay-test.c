@@ -11,12 +11,11 @@
 #include <poll.h>
 #include <sys/syscall.h>
 
-#include "libqtest.h"
 #include "qemu/bswap.h"
 #include "qemu/units.h"
 #include "qobject/qdict.h"
 
-#include "../frontend/xen-front-display.h"
+#include "xen-pv-qtest.h"
 
 #define LEFT_WIDTH      800
 #define LEFT_HEIGHT     600
@@ -32,48 +31,15 @@
 #define COOKIE_A        0xffff888004210800ull
 #define COOKIE_B        0xffff888004210c00ull
 
-/* One QEMU, its guest, and the guest's frontend of card 0 */
-typedef struct Test {
-    QTestState *qts;
-    char *dir;
-    char *memory;
-    char *socket;
-    XenGuest *guest;
-    XenFrontDisplay *display;
-    bool single_map;
-} Test;
+/* What is often asked, and done */
 
-/* Start and end */
-
-static void test_start(Test *t, const char *testbed, const char *devices)
-{
-    GError *err = NULL;
-
-    memset(t, 0, sizeof(*t));
-    t->single_map = strstr(testbed, "single-map=on");
-    t->dir = g_dir_make_tmp("xen-pvdisplay-XXXXXX", &err);
-    g_assert_no_error(err);
-    t->memory = g_build_filename(t->dir, "memory", NULL);
-    t->socket = g_build_filename(t->dir, "guest", NULL);
-    t->qts = qtest_initf("-machine none -nodefaults "
-                         "-object memory-backend-file,id=dom,size=64M,"
-                         "share=on,mem-path=%s "
-                         "-chardev socket,id=guest,path=%s,server=on,wait=off "
-                         "-device xen-testbed,id=xen,memdev=dom,"
-                         "chardev=guest%s %s",
-                         t->memory, t->socket, testbed, devices);
-    t->guest = xen_guest_new(t->memory, t->socket, &err);
-    g_assert_no_error(err);
-    t->display = xen_front_display_new(t->guest, 0);
-}
-
-static void test_stats(Test *t, XenGuestStats *stats)
+static void test_stats(XenPvTest *t, XenGuestStats *stats)
 {
     g_assert_cmpint(xen_guest_stats(t->guest, stats), ==, 0);
 }
 
 /* Nothing may be mapped for a guest that is not connected */
-static void check_idle(Test *t)
+static void check_idle(XenPvTest *t)
 {
     XenGuestStats stats;
 
@@ -84,7 +50,7 @@ static void check_idle(Test *t)
     g_assert_cmpuint(xen_guest_count_in_use(t->guest), ==, 0);
 }
 
-static void check_no_leaks(Test *t)
+static void check_no_leaks(XenPvTest *t)
 {
     XenGuestStats stats;
 
@@ -93,46 +59,18 @@ static void check_no_leaks(Test *t)
     g_assert_cmpuint(stats.bad_unmaps, ==, 0);
 }
 
-static void test_end(Test *t)
-{
-    check_no_leaks(t);
-    qtest_quit(t->qts);
-
-    /* The memory outlives QEMU: so would the marks of a page not given back */
-    g_assert_cmpuint(xen_guest_count_in_use(t->guest), ==, 0);
-    g_assert_cmpuint(xen_front_display_free(t->display), ==, 0);
-    xen_guest_free(t->guest);
-    unlink(t->memory);
-    unlink(t->socket);
-    rmdir(t->dir);
-    g_free(t->memory);
-    g_free(t->socket);
-    g_free(t->dir);
-}
-
-static void test_connect(Test *t)
-{
-    g_assert_cmpint(xen_front_display_connect(t->display), ==, 0);
-}
-
-static void test_unload(Test *t)
-{
-    g_assert_cmpint(xen_front_display_unload(t->display), ==, 0);
-    check_idle(t);
-}
-
-static XenFrontConnector *left(Test *t)
+static XenFrontConnector *left(XenPvTest *t)
 {
     return &t->display->connectors[0];
 }
 
-static XenFrontConnector *right(Test *t)
+static XenFrontConnector *right(XenPvTest *t)
 {
     return &t->display->connectors[1];
 }
 
-static XenFrontBuffer *new_buffer(Test *t, uint32_t width, uint32_t height,
-                                  uint64_t cookie)
+static XenFrontBuffer *new_buffer(XenPvTest *t, uint32_t width,
+                                  uint32_t height, uint64_t cookie)
 {
     XenFrontBuffer *buffer = xen_front_buffer_new(t->guest, width, height,
                                                   cookie);
@@ -142,7 +80,7 @@ static XenFrontBuffer *new_buffer(Test *t, uint32_t width, uint32_t height,
     return buffer;
 }
 
-static void end_buffer(Test *t, XenFrontBuffer *buffer)
+static void end_buffer(XenPvTest *t, XenFrontBuffer *buffer)
 {
     g_assert_cmpint(xen_front_buffer_detach(t->display, buffer), ==, 0);
     g_assert_cmpuint(xen_front_pgdir_in_use(buffer->pgdir), ==, 0);
@@ -183,7 +121,7 @@ static void picture_parse(Picture *picture)
     picture->rgb = (uint8_t *)picture->file + offset;
 }
 
-static void picture_take(Test *t, const char *device, int head,
+static void picture_take(XenPvTest *t, const char *device, int head,
                          Picture *picture)
 {
     g_autofree char *path = g_build_filename(t->dir, "screen.ppm", NULL);
@@ -207,7 +145,7 @@ static uint32_t picture_pixel(const Picture *picture, uint32_t x, uint32_t y)
 }
 
 /* The screen shows the picture that was drawn with @seed, from @x0, @y0 on */
-static void check_screen_at(Test *t, const char *device, int head,
+static void check_screen_at(XenPvTest *t, const char *device, int head,
                             uint32_t width, uint32_t height, uint32_t seed,
                             uint32_t x0, uint32_t y0)
 {
@@ -230,19 +168,19 @@ static void check_screen_at(Test *t, const char *device, int head,
     g_free(picture.file);
 }
 
-static void check_left(Test *t, uint32_t seed)
+static void check_left(XenPvTest *t, uint32_t seed)
 {
     check_screen_at(t, "disp0", 0, LEFT_WIDTH, LEFT_HEIGHT, seed, 0, 0);
 }
 
-static void check_right(Test *t, uint32_t seed)
+static void check_right(XenPvTest *t, uint32_t seed)
 {
     check_screen_at(t, "disp0", 1, RIGHT_WIDTH, RIGHT_HEIGHT, seed, 0, 0);
 }
 
 /* Connecting */
 
-static void check_node(Test *t, const char *dir, const char *key,
+static void check_node(XenPvTest *t, const char *dir, const char *key,
                        const char *expected)
 {
     g_autofree char *path = g_strdup_printf("%s/%s", dir, key);
@@ -254,9 +192,9 @@ static void check_node(Test *t, const char *dir, const char *key,
 static void test_connect_nodes(const void *testbed)
 {
     XenGuestStats stats;
-    Test t;
+    XenPvTest t;
 
-    test_start(&t, testbed, CARD);
+    xen_pv_test_start(&t, testbed, CARD);
     g_assert_true(xen_front_display_wait_backend(t.display, XenbusStateInitWait,
                                                  XEN_GUEST_DEADLINE));
     check_node(&t, t.display->frontend_path, "be-alloc", "0");
@@ -273,7 +211,7 @@ static void test_connect_nodes(const void *testbed)
     check_node(&t, t.display->backend_path, "frontend",
                t.display->frontend_path);
 
-    test_connect(&t);
+    xen_pv_test_connect(t.display);
     g_assert_cmpuint(t.display->nr_connectors, ==, 2);
     g_assert_cmpuint(left(&t)->width, ==, LEFT_WIDTH);
     g_assert_cmpuint(right(&t)->height, ==, RIGHT_HEIGHT);
@@ -283,8 +221,8 @@ static void test_connect_nodes(const void *testbed)
     g_assert_cmpuint(stats.mapped, ==, 4);
     g_assert_cmpuint(stats.ports, ==, 4);
 
-    test_unload(&t);
-    test_end(&t);
+    xen_pv_test_unload(&t);
+    xen_pv_test_end(&t);
 }
 
 /* Pictures arrive */
@@ -292,10 +230,10 @@ static void test_connect_nodes(const void *testbed)
 static void test_show(const void *testbed)
 {
     XenFrontBuffer *a, *b;
-    Test t;
+    XenPvTest t;
 
-    test_start(&t, testbed, CARD);
-    test_connect(&t);
+    xen_pv_test_start(&t, testbed, CARD);
+    xen_pv_test_connect(t.display);
     a = new_buffer(&t, LEFT_WIDTH, LEFT_HEIGHT, COOKIE_A);
     b = new_buffer(&t, LEFT_WIDTH, LEFT_HEIGHT, COOKIE_B);
 
@@ -323,17 +261,17 @@ static void test_show(const void *testbed)
     g_assert_cmpint(switch_off(left(&t)), ==, 0);
     end_buffer(&t, a);
     end_buffer(&t, b);
-    test_unload(&t);
-    test_end(&t);
+    xen_pv_test_unload(&t);
+    xen_pv_test_end(&t);
 }
 
 static void test_two_connectors(const void *testbed)
 {
     XenFrontBuffer *wide, *small;
-    Test t;
+    XenPvTest t;
 
-    test_start(&t, testbed, CARD);
-    test_connect(&t);
+    xen_pv_test_start(&t, testbed, CARD);
+    xen_pv_test_connect(t.display);
     wide = new_buffer(&t, LEFT_WIDTH + RIGHT_WIDTH, LEFT_HEIGHT, COOKIE_A);
     small = new_buffer(&t, RIGHT_WIDTH, RIGHT_HEIGHT, COOKIE_B);
     xen_front_buffer_draw(wide, 7);
@@ -358,8 +296,8 @@ static void test_two_connectors(const void *testbed)
     end_buffer(&t, wide);
     check_right(&t, 8);
     end_buffer(&t, small);
-    test_unload(&t);
-    test_end(&t);
+    xen_pv_test_unload(&t);
+    xen_pv_test_end(&t);
 }
 
 /* The pages that a row-by-row view from (x, y) of the connector covers */
@@ -378,10 +316,10 @@ static void test_lazy(const void *testbed)
 {
     XenGuestStats before, after;
     XenFrontBuffer *buffer;
-    Test t;
+    XenPvTest t;
 
-    test_start(&t, testbed, CARD);
-    test_connect(&t);
+    xen_pv_test_start(&t, testbed, CARD);
+    xen_pv_test_connect(t.display);
 
     /* More than one page of directory */
     buffer = xen_front_buffer_new(t.guest, 1200, 1000, COOKIE_A);
@@ -410,8 +348,8 @@ static void test_lazy(const void *testbed)
     check_screen_at(&t, "disp0", 1, RIGHT_WIDTH, RIGHT_HEIGHT, 5, 100, 300);
 
     end_buffer(&t, buffer);
-    test_unload(&t);
-    test_end(&t);
+    xen_pv_test_unload(&t);
+    xen_pv_test_end(&t);
 }
 
 /* Draw into a buffer at some offset, with some stride */
@@ -453,11 +391,11 @@ static const Layout layouts[] = {
 static void test_layouts(const void *testbed)
 {
     uint64_t fb = 1;
-    Test t;
+    XenPvTest t;
     int i;
 
-    test_start(&t, testbed, CARD);
-    test_connect(&t);
+    xen_pv_test_start(&t, testbed, CARD);
+    xen_pv_test_connect(t.display);
     for (i = 0; i < ARRAY_SIZE(layouts); i++) {
         const Layout *l = &layouts[i];
         XenFrontPgdir *pgdir = xen_front_pgdir_new(t.guest, l->size);
@@ -482,18 +420,18 @@ static void test_layouts(const void *testbed)
         g_assert_cmpint(xen_front_dbuf_destroy(t.display, COOKIE_A), ==, 0);
         g_assert_cmpuint(xen_front_pgdir_free(pgdir), ==, 0);
     }
-    test_unload(&t);
-    test_end(&t);
+    xen_pv_test_unload(&t);
+    xen_pv_test_end(&t);
 }
 
 /* Destroyed, but shown: the picture stays, the pages go */
 static void test_destroy_shown(const void *testbed)
 {
     XenFrontBuffer *a, *b;
-    Test t;
+    XenPvTest t;
 
-    test_start(&t, testbed, CARD);
-    test_connect(&t);
+    xen_pv_test_start(&t, testbed, CARD);
+    xen_pv_test_connect(t.display);
     a = new_buffer(&t, LEFT_WIDTH, LEFT_HEIGHT, COOKIE_A);
     xen_front_buffer_draw(a, 11);
     g_assert_cmpint(show(left(&t), a), ==, 0);
@@ -522,8 +460,8 @@ static void test_destroy_shown(const void *testbed)
     g_assert_cmpint(xen_front_dbuf_destroy(t.display, b->dbuf), ==, 0);
     g_assert_cmpuint(xen_front_buffer_free(b), ==, 0);
 
-    test_unload(&t);
-    test_end(&t);
+    xen_pv_test_unload(&t);
+    xen_pv_test_end(&t);
 }
 
 static void read_pipe(int fd, GByteArray *to, size_t until)
@@ -582,10 +520,10 @@ static void test_destroy_held(const void *testbed)
     XenFrontBuffer *a;
     QDict *response;
     int reader, writer;
-    Test t;
+    XenPvTest t;
 
-    test_start(&t, testbed, CARD);
-    test_connect(&t);
+    xen_pv_test_start(&t, testbed, CARD);
+    xen_pv_test_connect(t.display);
     a = new_buffer(&t, LEFT_WIDTH, LEFT_HEIGHT, COOKIE_A);
     xen_front_buffer_draw(a, 21);
     g_assert_cmpint(show(left(&t), a), ==, 0);
@@ -615,7 +553,7 @@ static void test_destroy_held(const void *testbed)
         g_test_skip("cannot take a file from QEMU");
         read_pipe(reader, bytes, size);
     }
-    test_unload(&t);
+    xen_pv_test_unload(&t);
     g_assert_cmpuint(xen_front_buffer_free(a), ==, 0);
 
     /* And the image is whole */
@@ -632,7 +570,7 @@ static void test_destroy_held(const void *testbed)
     g_byte_array_free(bytes, true);
     close(reader);
     unlink(path);
-    test_end(&t);
+    xen_pv_test_end(&t);
 }
 
 /* Events */
@@ -647,11 +585,11 @@ static void check_events(XenFrontConnector *c, uint64_t events)
 static void test_events(const void *testbed)
 {
     XenFrontBuffer *a, *b;
-    Test t;
+    XenPvTest t;
     int i;
 
-    test_start(&t, testbed, CARD);
-    test_connect(&t);
+    xen_pv_test_start(&t, testbed, CARD);
+    xen_pv_test_connect(t.display);
     a = new_buffer(&t, LEFT_WIDTH, LEFT_HEIGHT, COOKIE_A);
     b = new_buffer(&t, RIGHT_WIDTH, RIGHT_HEIGHT, COOKIE_B);
 
@@ -688,8 +626,8 @@ static void test_events(const void *testbed)
 
     end_buffer(&t, a);
     end_buffer(&t, b);
-    test_unload(&t);
-    test_end(&t);
+    xen_pv_test_unload(&t);
+    xen_pv_test_end(&t);
 }
 
 /* A frontend that takes no events for a while must not lose any */
@@ -699,11 +637,11 @@ static void test_events_full(const void *testbed)
     XenFrontBuffer *a;
     uint64_t flips = 0;
     int status;
-    Test t;
+    XenPvTest t;
     int i;
 
-    test_start(&t, testbed, CARD);
-    test_connect(&t);
+    xen_pv_test_start(&t, testbed, CARD);
+    xen_pv_test_connect(t.display);
     c = left(&t);
     a = new_buffer(&t, LEFT_WIDTH, LEFT_HEIGHT, COOKIE_A);
     g_assert_cmpint(show(c, a), ==, 0);
@@ -727,20 +665,20 @@ static void test_events_full(const void *testbed)
     check_events(c, flips + 1);
 
     end_buffer(&t, a);
-    test_unload(&t);
-    test_end(&t);
+    xen_pv_test_unload(&t);
+    xen_pv_test_end(&t);
 }
 
 static void test_many_flips(const void *testbed)
 {
     XenGuestStats before, after;
     XenFrontBuffer *buffers[2];
-    Test t;
+    XenPvTest t;
     int flips, i;
 
-    test_start(&t, testbed, CARD);
+    xen_pv_test_start(&t, testbed, CARD);
     flips = t.single_map ? 200 : 10000;
-    test_connect(&t);
+    xen_pv_test_connect(t.display);
     buffers[0] = new_buffer(&t, LEFT_WIDTH, LEFT_HEIGHT, COOKIE_A);
     buffers[1] = new_buffer(&t, LEFT_WIDTH, LEFT_HEIGHT, COOKIE_B);
     g_assert_cmpint(show(left(&t), buffers[0]), ==, 0);
@@ -766,8 +704,8 @@ static void test_many_flips(const void *testbed)
 
     end_buffer(&t, buffers[0]);
     end_buffer(&t, buffers[1]);
-    test_unload(&t);
-    test_end(&t);
+    xen_pv_test_unload(&t);
+    xen_pv_test_end(&t);
 }
 
 /* Coming and going */
@@ -775,12 +713,12 @@ static void test_many_flips(const void *testbed)
 static void test_reconnect(const void *testbed)
 {
     XenFrontBuffer *a;
-    Test t;
+    XenPvTest t;
     int i;
 
-    test_start(&t, testbed, CARD);
+    xen_pv_test_start(&t, testbed, CARD);
     for (i = 0; i < 20; i++) {
-        test_connect(&t);
+        xen_pv_test_connect(t.display);
         a = new_buffer(&t, LEFT_WIDTH, LEFT_HEIGHT, COOKIE_A);
         xen_front_buffer_draw(a, i);
         g_assert_cmpint(show(left(&t), a), ==, 0);
@@ -792,23 +730,23 @@ static void test_reconnect(const void *testbed)
         check_left(&t, i);
 
         /* Linux's driver goes without taking leave from its buffers */
-        test_unload(&t);
+        xen_pv_test_unload(&t);
         g_assert_cmpuint(xen_front_buffer_free(a), ==, 0);
         g_assert_cmpint(xen_front_display_set_state(t.display,
                                                     XenbusStateInitialising),
                         ==, 0);
     }
-    test_end(&t);
+    xen_pv_test_end(&t);
 }
 
 /* A guest that crashed comes back without a word of farewell */
 static void test_restart(const void *testbed)
 {
     XenFrontBuffer *a;
-    Test t;
+    XenPvTest t;
 
-    test_start(&t, testbed, CARD);
-    test_connect(&t);
+    xen_pv_test_start(&t, testbed, CARD);
+    xen_pv_test_connect(t.display);
     a = new_buffer(&t, LEFT_WIDTH, LEFT_HEIGHT, COOKIE_A);
     g_assert_cmpint(show(left(&t), a), ==, 0);
     g_assert_cmpint(xen_front_flip(left(&t), a->fb), ==, 0);
@@ -821,7 +759,7 @@ static void test_restart(const void *testbed)
     g_assert_cmpuint(xen_front_display_free_rings(t.display), ==, 0);
     g_assert_cmpuint(xen_front_buffer_free(a), ==, 0);
 
-    test_connect(&t);
+    xen_pv_test_connect(t.display);
     a = new_buffer(&t, LEFT_WIDTH, LEFT_HEIGHT, COOKIE_A);
     xen_front_buffer_draw(a, 41);
     g_assert_cmpint(show(left(&t), a), ==, 0);
@@ -830,8 +768,8 @@ static void test_restart(const void *testbed)
     check_events(left(&t), 0);
 
     end_buffer(&t, a);
-    test_unload(&t);
-    test_end(&t);
+    xen_pv_test_unload(&t);
+    xen_pv_test_end(&t);
 }
 
 /* The guest's process ends, and another takes its place */
@@ -839,10 +777,10 @@ static void test_new_process(const void *testbed)
 {
     GError *err = NULL;
     XenFrontBuffer *a;
-    Test t;
+    XenPvTest t;
 
-    test_start(&t, testbed, CARD);
-    test_connect(&t);
+    xen_pv_test_start(&t, testbed, CARD);
+    xen_pv_test_connect(t.display);
     a = new_buffer(&t, LEFT_WIDTH, LEFT_HEIGHT, COOKIE_A);
     xen_front_buffer_draw(a, 45);
     g_assert_cmpint(show(left(&t), a), ==, 0);
@@ -856,14 +794,14 @@ static void test_new_process(const void *testbed)
     g_assert_no_error(err);
     t.display = xen_front_display_new(t.guest, 0);
     xen_front_display_set_state(t.display, XenbusStateInitialising);
-    test_connect(&t);
+    xen_pv_test_connect(t.display);
     a = new_buffer(&t, LEFT_WIDTH, LEFT_HEIGHT, COOKIE_A);
     xen_front_buffer_draw(a, 46);
     g_assert_cmpint(show(left(&t), a), ==, 0);
     check_left(&t, 46);
     end_buffer(&t, a);
-    test_unload(&t);
-    test_end(&t);
+    xen_pv_test_unload(&t);
+    xen_pv_test_end(&t);
 }
 
 static bool is_idle(void *opaque)
@@ -874,10 +812,10 @@ static bool is_idle(void *opaque)
 static void test_vanish(const void *testbed)
 {
     XenFrontBuffer *a;
-    Test t;
+    XenPvTest t;
 
-    test_start(&t, testbed, CARD);
-    test_connect(&t);
+    xen_pv_test_start(&t, testbed, CARD);
+    xen_pv_test_connect(t.display);
     a = new_buffer(&t, LEFT_WIDTH, LEFT_HEIGHT, COOKIE_A);
     g_assert_cmpint(show(left(&t), a), ==, 0);
     g_assert_cmpint(xen_front_flip(left(&t), a->fb), ==, 0);
@@ -889,18 +827,18 @@ static void test_vanish(const void *testbed)
     qtest_clock_step(t.qts, 2 * PERIOD_NS);
     g_assert_cmpuint(xen_front_buffer_free(a), ==, 0);
     qtest_qmp_assert_success(t.qts, "{ 'execute': 'query-status' }");
-    test_end(&t);
+    xen_pv_test_end(&t);
 }
 
 static void test_quit(const void *testbed)
 {
     XenFrontBuffer *a;
-    Test t;
+    XenPvTest t;
     int pending;
 
     for (pending = 0; pending < 2; pending++) {
-        test_start(&t, testbed, CARD);
-        test_connect(&t);
+        xen_pv_test_start(&t, testbed, CARD);
+        xen_pv_test_connect(t.display);
         a = new_buffer(&t, LEFT_WIDTH, LEFT_HEIGHT, COOKIE_A);
         g_assert_cmpint(show(left(&t), a), ==, 0);
         if (pending) {
@@ -926,7 +864,7 @@ static void test_quit(const void *testbed)
     }
 }
 
-static void check_gone(Test *t)
+static void check_gone(XenPvTest *t)
 {
     g_assert_false(xen_guest_exists(t->guest, t->display->frontend_path));
     g_assert_false(xen_guest_exists(t->guest, t->display->backend_path));
@@ -937,10 +875,10 @@ static void check_gone(Test *t)
 static void test_unplug(const void *testbed)
 {
     XenFrontBuffer *a;
-    Test t;
+    XenPvTest t;
 
-    test_start(&t, testbed, CARD);
-    test_connect(&t);
+    xen_pv_test_start(&t, testbed, CARD);
+    xen_pv_test_connect(t.display);
     a = new_buffer(&t, LEFT_WIDTH, LEFT_HEIGHT, COOKIE_A);
     g_assert_cmpint(show(left(&t), a), ==, 0);
     g_assert_cmpint(xen_front_flip(left(&t), a->fb), ==, 0);
@@ -949,20 +887,20 @@ static void test_unplug(const void *testbed)
     qtest_qmp_device_del(t.qts, "disp0");
     check_gone(&t);
     g_assert_cmpuint(xen_front_buffer_free(a), ==, 0);
-    test_end(&t);
+    xen_pv_test_end(&t);
 }
 
 static void test_hotplug(const void *testbed)
 {
     XenFrontBuffer *a;
-    Test t;
+    XenPvTest t;
     int i;
 
-    test_start(&t, testbed, "");
+    xen_pv_test_start(&t, testbed, "");
     for (i = 0; i < 3; i++) {
         qtest_qmp_device_add(t.qts, "xen-pvdisplay", "disp0",
                              "{ 'connectors': 'ONLY:800x600' }");
-        test_connect(&t);
+        xen_pv_test_connect(t.display);
         g_assert_cmpuint(t.display->nr_connectors, ==, 1);
         a = new_buffer(&t, LEFT_WIDTH, LEFT_HEIGHT, COOKIE_A);
         xen_front_buffer_draw(a, 50 + i);
@@ -971,7 +909,7 @@ static void test_hotplug(const void *testbed)
 
         /* Once connected, once closed, once never connected */
         if (i == 1) {
-            test_unload(&t);
+            xen_pv_test_unload(&t);
         }
         qtest_qmp_device_del(t.qts, "disp0");
         check_gone(&t);
@@ -981,19 +919,19 @@ static void test_hotplug(const void *testbed)
                          "{ 'connectors': 'ONLY:800x600' }");
     qtest_qmp_device_del(t.qts, "disp0");
     check_gone(&t);
-    test_end(&t);
+    xen_pv_test_end(&t);
 }
 
 static void test_two_cards(const void *testbed)
 {
     XenFrontDisplay *other;
     XenFrontBuffer *a, *b;
-    Test t;
+    XenPvTest t;
 
-    test_start(&t, testbed, CARD
-               "-device xen-pvdisplay,id=disp1,idx=1,connectors=300x200");
+    xen_pv_test_start(&t, testbed, CARD
+                      "-device xen-pvdisplay,id=disp1,idx=1,connectors=300x200");
     other = xen_front_display_new(t.guest, 1);
-    test_connect(&t);
+    xen_pv_test_connect(t.display);
     g_assert_cmpint(xen_front_display_connect(other), ==, 0);
     a = new_buffer(&t, LEFT_WIDTH, LEFT_HEIGHT, COOKIE_A);
 
@@ -1012,13 +950,13 @@ static void test_two_cards(const void *testbed)
     g_assert_cmpuint(xen_front_display_free(other), ==, 0);
     check_left(&t, 61);
     end_buffer(&t, a);
-    test_unload(&t);
-    test_end(&t);
+    xen_pv_test_unload(&t);
+    xen_pv_test_end(&t);
 }
 
 /* The toolstack */
 
-static void toolstack_detach(Test *t)
+static void toolstack_detach(XenPvTest *t)
 {
     g_autofree char *online = g_strdup_printf("%s/online",
                                               t->display->backend_path);
@@ -1031,10 +969,10 @@ static void toolstack_detach(Test *t)
 static void test_detach(const void *testbed)
 {
     XenFrontBuffer *a;
-    Test t;
+    XenPvTest t;
 
-    test_start(&t, testbed, CARD);
-    test_connect(&t);
+    xen_pv_test_start(&t, testbed, CARD);
+    xen_pv_test_connect(t.display);
     a = new_buffer(&t, LEFT_WIDTH, LEFT_HEIGHT, COOKIE_A);
     g_assert_cmpint(show(left(&t), a), ==, 0);
 
@@ -1042,50 +980,21 @@ static void test_detach(const void *testbed)
     qtest_qmp_eventwait(t.qts, "DEVICE_DELETED");
     check_gone(&t);
     g_assert_cmpuint(xen_front_buffer_free(a), ==, 0);
-    test_end(&t);
-}
-
-static void toolstack_write(Test *t, const char *dir, const char *key,
-                            const char *value)
-{
-    g_autofree char *path = g_strdup_printf("%s/%s", dir, key);
-
-    g_assert_cmpint(xen_guest_dom0_write(t->guest, path, "%s", value), ==, 0);
-}
-
-static void toolstack_attach(Test *t, const char *resolution)
-{
-    const char *front = t->display->frontend_path;
-    const char *back = t->display->backend_path;
-
-    g_assert_cmpint(xen_guest_call(t->guest, NULL, "dom0 create %s %u %u",
-                                   front, XEN_TESTBED_GUEST,
-                                   XEN_TESTBED_BACKEND), ==, 0);
-    toolstack_write(t, front, "backend", back);
-    toolstack_write(t, front, "backend-id", "0");
-    toolstack_write(t, front, "be-alloc", "0");
-    toolstack_write(t, front, "0/resolution", resolution);
-    toolstack_write(t, front, "0/unique-id", "id0");
-    toolstack_write(t, front, "state", "1");
-    g_assert_cmpint(xen_guest_call(t->guest, NULL, "dom0 create %s %u %u",
-                                   back, XEN_TESTBED_BACKEND,
-                                   XEN_TESTBED_GUEST), ==, 0);
-    toolstack_write(t, back, "frontend", front);
-    toolstack_write(t, back, "frontend-id", "1");
-    toolstack_write(t, back, "online", "1");
-    toolstack_write(t, back, "state", "1");
+    xen_pv_test_end(&t);
 }
 
 static void test_toolstack(const void *testbed)
 {
+    static const char *const resolutions[] = { "300x200", NULL };
+    static const char *const nonsense[] = { "800", NULL };
     XenFrontBuffer *a;
-    Test t;
+    XenPvTest t;
     int i;
 
-    test_start(&t, testbed, "");
+    xen_pv_test_start(&t, testbed, "");
     for (i = 0; i < 2; i++) {
-        toolstack_attach(&t, "300x200");
-        test_connect(&t);
+        xen_pv_test_attach(t.display, "0", resolutions);
+        xen_pv_test_connect(t.display);
         g_assert_cmpuint(t.display->nr_connectors, ==, 1);
         a = new_buffer(&t, 300, 200, COOKIE_A);
         xen_front_buffer_draw(a, 71);
@@ -1099,10 +1008,10 @@ static void test_toolstack(const void *testbed)
     }
 
     /* What makes no sense makes no card, and does no harm */
-    toolstack_attach(&t, "800");
+    xen_pv_test_attach(t.display, "0", nonsense);
     g_assert_false(xen_front_display_wait_backend(t.display,
                                                   XenbusStateInitWait, 100));
-    test_end(&t);
+    xen_pv_test_end(&t);
 }
 
 /* A hostile guest: requests */
@@ -1174,7 +1083,8 @@ static int raw_request(XenFrontConnector *c, uint8_t operation, uint8_t fill)
 }
 
 /* Nothing more is mapped, and the picture is the same */
-static void check_unharmed(Test *t, const XenGuestStats *before, uint32_t seed)
+static void check_unharmed(XenPvTest *t, const XenGuestStats *before,
+                           uint32_t seed)
 {
     XenGuestStats after;
 
@@ -1190,11 +1100,11 @@ static void test_bad_requests(const void *testbed)
     XenFrontBuffer *a;
     XenFrontPgdir *spare;
     uint32_t ref;
-    Test t;
+    XenPvTest t;
     int i;
 
-    test_start(&t, testbed, CARD);
-    test_connect(&t);
+    xen_pv_test_start(&t, testbed, CARD);
+    xen_pv_test_connect(t.display);
 
     /* Before there is anything */
     g_assert_cmpint(xen_front_flip(left(&t), 1), <, 0);
@@ -1270,19 +1180,19 @@ static void test_bad_requests(const void *testbed)
 
     g_assert_cmpuint(xen_front_pgdir_free(spare), ==, 0);
     end_buffer(&t, a);
-    test_unload(&t);
-    test_end(&t);
+    xen_pv_test_unload(&t);
+    xen_pv_test_end(&t);
 }
 
 /* A hostile guest: directories */
 
-static int create(Test *t, XenFrontPgdir *pgdir, uint32_t ref)
+static int create(XenPvTest *t, XenFrontPgdir *pgdir, uint32_t ref)
 {
     return xen_front_dbuf_create(t->display, COOKIE_B, 0, 0, 0, pgdir->size,
                                  0, ref, 0);
 }
 
-static void check_refused(Test *t, XenFrontPgdir *pgdir, uint32_t ref)
+static void check_refused(XenPvTest *t, XenFrontPgdir *pgdir, uint32_t ref)
 {
     XenGuestStats before, after;
 
@@ -1295,7 +1205,7 @@ static void check_refused(Test *t, XenFrontPgdir *pgdir, uint32_t ref)
     xen_front_pgdir_fill(pgdir);
 }
 
-static void check_taken(Test *t, XenFrontPgdir *pgdir)
+static void check_taken(XenPvTest *t, XenFrontPgdir *pgdir)
 {
     g_assert_cmpint(create(t, pgdir, xen_front_pgdir_ref(pgdir)), ==, 0);
     g_assert_cmpuint(xen_front_pgdir_in_use(pgdir), ==, 0);
@@ -1304,7 +1214,7 @@ static void check_taken(Test *t, XenFrontPgdir *pgdir)
 }
 
 /* Created, and then not to be shown */
-static void check_not_shown(Test *t, XenFrontPgdir *pgdir)
+static void check_not_shown(XenPvTest *t, XenFrontPgdir *pgdir)
 {
     uint64_t fb = COOKIE_B + 1;
 
@@ -1333,11 +1243,11 @@ static void test_bad_directories(const void *testbed)
     XenFrontDirPage *dir[3];
     XenFrontPgdir *pgdir;
     uint32_t ref;
-    Test t;
+    XenPvTest t;
     int i;
 
-    test_start(&t, testbed, CARD);
-    test_connect(&t);
+    xen_pv_test_start(&t, testbed, CARD);
+    xen_pv_test_connect(t.display);
     pgdir = xen_front_pgdir_new(t.guest, size);
     ref = xen_front_pgdir_ref(pgdir);
     for (i = 0; i < 3; i++) {
@@ -1414,8 +1324,8 @@ static void test_bad_directories(const void *testbed)
     check_taken(&t, pgdir);
 
     g_assert_cmpuint(xen_front_pgdir_free(pgdir), ==, 0);
-    test_unload(&t);
-    test_end(&t);
+    xen_pv_test_unload(&t);
+    xen_pv_test_end(&t);
 }
 
 /* Display pages are mapped for reading: a read-only grant will do */
@@ -1423,10 +1333,10 @@ static void test_readonly(const void *testbed)
 {
     XenFrontBuffer *a;
     uint32_t i;
-    Test t;
+    XenPvTest t;
 
-    test_start(&t, testbed, CARD);
-    test_connect(&t);
+    xen_pv_test_start(&t, testbed, CARD);
+    xen_pv_test_connect(t.display);
     a = xen_front_buffer_new(t.guest, LEFT_WIDTH, LEFT_HEIGHT, COOKIE_A);
     for (i = 0; i < a->pgdir->nr_pages; i++) {
         xen_guest_entry(t.guest, a->pgdir->refs[i])->flags |= GTF_readonly;
@@ -1436,8 +1346,8 @@ static void test_readonly(const void *testbed)
     g_assert_cmpint(show(left(&t), a), ==, 0);
     check_left(&t, 91);
     end_buffer(&t, a);
-    test_unload(&t);
-    test_end(&t);
+    xen_pv_test_unload(&t);
+    xen_pv_test_end(&t);
 }
 
 static void test_quotas(const void *testbed)
@@ -1445,12 +1355,12 @@ static void test_quotas(const void *testbed)
     XenFrontBuffer *a, *big;
     XenFrontPgdir *page;
     int status = 0;
-    Test t;
+    XenPvTest t;
     int i, count;
 
-    test_start(&t, testbed, "-device xen-pvdisplay,id=disp0,max-pages=600,"
-               "connectors='" CONNECTORS "'");
-    test_connect(&t);
+    xen_pv_test_start(&t, testbed, "-device xen-pvdisplay,id=disp0,"
+                      "max-pages=600,connectors='" CONNECTORS "'");
+    xen_pv_test_connect(t.display);
     a = new_buffer(&t, LEFT_WIDTH, LEFT_HEIGHT, COOKIE_A);
     xen_front_buffer_draw(a, 95);
     g_assert_cmpint(show(left(&t), a), ==, 0);
@@ -1490,8 +1400,8 @@ static void test_quotas(const void *testbed)
 
     g_assert_cmpuint(xen_front_pgdir_free(page), ==, 0);
     g_assert_cmpuint(xen_front_buffer_free(a), ==, 0);
-    test_unload(&t);
-    test_end(&t);
+    xen_pv_test_unload(&t);
+    xen_pv_test_end(&t);
 }
 
 /* A hostile guest: rings */
@@ -1503,14 +1413,14 @@ static void test_bad_rings(const void *testbed)
     struct xendispl_resp resp;
     XenGuestStats before, after;
     XenFrontBuffer *a, *b;
-    Test t;
+    XenPvTest t;
     int i;
 
-    test_start(&t, testbed, CARD);
+    xen_pv_test_start(&t, testbed, CARD);
     for (i = 0; i < ARRAY_SIZE(beyond); i++) {
         XenFrontConnector *c;
 
-        test_connect(&t);
+        xen_pv_test_connect(t.display);
         c = left(&t);
         a = new_buffer(&t, LEFT_WIDTH, LEFT_HEIGHT, COOKIE_A);
         b = new_buffer(&t, RIGHT_WIDTH, RIGHT_HEIGHT, COOKIE_B);
@@ -1536,13 +1446,13 @@ static void test_bad_rings(const void *testbed)
         g_assert_cmpuint(after.mapped, ==, before.mapped);
 
         /* And a new connection heals it */
-        test_unload(&t);
+        xen_pv_test_unload(&t);
         g_assert_cmpuint(xen_front_buffer_free(a), ==, 0);
         g_assert_cmpuint(xen_front_buffer_free(b), ==, 0);
     }
 
     /* A consumer of events that makes no sense */
-    test_connect(&t);
+    xen_pv_test_connect(t.display);
     a = new_buffer(&t, LEFT_WIDTH, LEFT_HEIGHT, COOKIE_A);
     xen_front_buffer_draw(a, 104);
     g_assert_cmpint(show(left(&t), a), ==, 0);
@@ -1555,9 +1465,9 @@ static void test_bad_rings(const void *testbed)
         qtest_clock_step(t.qts, PERIOD_NS);
     }
     check_unharmed(&t, &before, 104);
-    test_unload(&t);
+    xen_pv_test_unload(&t);
     g_assert_cmpuint(xen_front_buffer_free(a), ==, 0);
-    test_end(&t);
+    xen_pv_test_end(&t);
 }
 
 /* A whole ring of requests at once, and ids that wrap */
@@ -1566,11 +1476,11 @@ static void test_full_ring(const void *testbed)
     struct xendispl_req req = { .operation = XENDISPL_OP_SET_CONFIG };
     struct xendispl_resp resp;
     XenFrontConnector *c;
-    Test t;
+    XenPvTest t;
     int i, round;
 
-    test_start(&t, testbed, CARD);
-    test_connect(&t);
+    xen_pv_test_start(&t, testbed, CARD);
+    xen_pv_test_connect(t.display);
     c = left(&t);
     c->next_id = UINT16_MAX - 40;
     for (round = 0; round < 4; round++) {
@@ -1592,8 +1502,8 @@ static void test_full_ring(const void *testbed)
             }
         }
     }
-    test_unload(&t);
-    test_end(&t);
+    xen_pv_test_unload(&t);
+    xen_pv_test_end(&t);
 }
 
 /* A hostile guest: xenstore */
@@ -1622,10 +1532,10 @@ static const BadNode bad_nodes[] = {
 
 static void test_bad_nodes(const void *testbed)
 {
-    Test t;
+    XenPvTest t;
     int i;
 
-    test_start(&t, testbed, CARD);
+    xen_pv_test_start(&t, testbed, CARD);
     for (i = 0; i < ARRAY_SIZE(bad_nodes); i++) {
         const BadNode *bad = &bad_nodes[i];
         g_autofree char *path = g_strdup_printf("%s/%s",
@@ -1659,14 +1569,14 @@ static void test_bad_nodes(const void *testbed)
             g_assert_true(xen_front_display_wait_backend(t.display,
                                                          XenbusStateConnected,
                                                          XEN_GUEST_DEADLINE));
-            test_unload(&t);
+            xen_pv_test_unload(&t);
         }
         xen_front_display_set_state(t.display, XenbusStateInitialising);
         g_assert_cmpuint(xen_front_display_free_rings(t.display), ==, 0);
     }
-    test_connect(&t);
-    test_unload(&t);
-    test_end(&t);
+    xen_pv_test_connect(t.display);
+    xen_pv_test_unload(&t);
+    xen_pv_test_end(&t);
 }
 
 static void test_bad_states(const void *testbed)
@@ -1675,15 +1585,15 @@ static void test_bad_states(const void *testbed)
         "garbage", "", "-1", "9", "4294967295", "99999999999999999999", "7",
         "0",
     };
-    Test t;
+    XenPvTest t;
     int i;
 
-    test_start(&t, testbed, CARD);
+    xen_pv_test_start(&t, testbed, CARD);
     for (i = 0; i < ARRAY_SIZE(states); i++) {
         XenFrontBuffer *a;
 
         g_test_message("state %s", states[i]);
-        test_connect(&t);
+        xen_pv_test_connect(t.display);
         a = new_buffer(&t, LEFT_WIDTH, LEFT_HEIGHT, COOKIE_A);
         g_assert_cmpint(show(left(&t), a), ==, 0);
         xen_guest_write(t.guest, t.display->frontend_state, "%s", states[i]);
@@ -1694,24 +1604,24 @@ static void test_bad_states(const void *testbed)
         g_assert_cmpuint(xen_front_buffer_free(a), ==, 0);
         xen_front_display_set_state(t.display, XenbusStateInitialising);
     }
-    test_connect(&t);
-    test_unload(&t);
+    xen_pv_test_connect(t.display);
+    xen_pv_test_unload(&t);
 
     /* The whole directory is the guest's to remove */
-    test_connect(&t);
+    xen_pv_test_connect(t.display);
     g_assert_cmpint(xen_guest_rm(t.guest, t.display->frontend_path), ==, 0);
     g_assert_true(xen_guest_wait(t.guest, is_idle, t.guest,
                                  XEN_GUEST_DEADLINE));
     check_idle(&t);
     qtest_qmp_device_del(t.qts, "disp0");
     check_gone(&t);
-    test_end(&t);
+    xen_pv_test_end(&t);
 }
 
 /* Faults */
 
 /* A frontend's life, of which any step may fail, but none may do harm */
-static void live(Test *t, int patience_ms)
+static void live(XenPvTest *t, int patience_ms)
 {
     XenFrontBuffer *a;
     bool connected;
@@ -1747,7 +1657,7 @@ static void live(Test *t, int patience_ms)
     }
 }
 
-static void arm_fault(Test *t, const char *what, int n)
+static void arm_fault(XenPvTest *t, const char *what, int n)
 {
     g_test_message("%s %d fails", what, n);
     g_assert_cmpint(xen_guest_call(t->guest, NULL, "fail %s %d", what, n), ==,
@@ -1755,7 +1665,7 @@ static void arm_fault(Test *t, const char *what, int n)
 }
 
 /* Returns: whether there was a fault */
-static bool disarm_fault(Test *t, const char *what)
+static bool disarm_fault(XenPvTest *t, const char *what)
 {
     g_autofree char *left = NULL;
 
@@ -1764,7 +1674,7 @@ static bool disarm_fault(Test *t, const char *what)
     return g_str_equal(left, "0");
 }
 
-static void test_faults(Test *t, const char *what)
+static void test_faults(XenPvTest *t, const char *what)
 {
     XenGuestStats stats;
     bool failed;
@@ -1782,8 +1692,8 @@ static void test_faults(Test *t, const char *what)
         g_assert_cmpuint(xen_front_display_free_rings(t->display), ==, 0);
         test_stats(t, &stats);
         g_assert_cmpuint(stats.mapped, ==, 0);
-        test_connect(t);
-        test_unload(t);
+        xen_pv_test_connect(t->display);
+        xen_pv_test_unload(t);
         xen_front_display_set_state(t->display, XenbusStateInitialising);
         g_assert_cmpint(n, <, 1000);
         n++;
@@ -1795,25 +1705,25 @@ static void test_faults(Test *t, const char *what)
 
 static void test_map_faults(const void *testbed)
 {
-    Test t;
+    XenPvTest t;
 
-    test_start(&t, testbed, CARD);
+    xen_pv_test_start(&t, testbed, CARD);
     test_faults(&t, "map");
-    test_end(&t);
+    xen_pv_test_end(&t);
 }
 
 static void test_bind_faults(const void *testbed)
 {
-    Test t;
+    XenPvTest t;
 
-    test_start(&t, testbed, CARD);
+    xen_pv_test_start(&t, testbed, CARD);
     test_faults(&t, "bind");
-    test_end(&t);
+    xen_pv_test_end(&t);
 }
 
 static bool is_gone(void *opaque)
 {
-    Test *t = opaque;
+    XenPvTest *t = opaque;
 
     return !xen_guest_exists(t->guest, t->display->frontend_path) &&
            !xen_guest_exists(t->guest, t->display->backend_path);
@@ -1824,9 +1734,9 @@ static void test_store_faults(const void *testbed)
 {
     bool failed;
     int n = 1;
-    Test t;
+    XenPvTest t;
 
-    test_start(&t, testbed, "");
+    xen_pv_test_start(&t, testbed, "");
     do {
         QDict *response;
         bool added;
@@ -1857,9 +1767,9 @@ static void test_store_faults(const void *testbed)
 
     qtest_qmp_device_add(t.qts, "xen-pvdisplay", "disp0",
                          "{ 'connectors': '" CONNECTORS "' }");
-    test_connect(&t);
-    test_unload(&t);
-    test_end(&t);
+    xen_pv_test_connect(t.display);
+    xen_pv_test_unload(&t);
+    xen_pv_test_end(&t);
 }
 
 /* The testbed itself */
@@ -1871,10 +1781,10 @@ static void test_testbed(const void *testbed)
     g_autofree char *info = NULL;
     g_autofree char *value = NULL;
     const char *half = "7 in";
-    Test t;
+    XenPvTest t;
     int i;
 
-    test_start(&t, testbed, CARD);
+    xen_pv_test_start(&t, testbed, CARD);
 
     /* Lines that are none */
     xen_guest_send_raw(t.guest, "\n\n\n", 3);
@@ -1928,7 +1838,7 @@ static void test_testbed(const void *testbed)
         g_assert_cmpstr(qdict_get_str(response, "return"), ==, stats);
         qobject_unref(response);
     }
-    test_end(&t);
+    xen_pv_test_end(&t);
 }
 
 /* Options */

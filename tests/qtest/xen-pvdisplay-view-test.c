@@ -1302,7 +1302,7 @@ static void test_vnc_late_card(const void *testbed)
     v = new_viewer(&t, "vnc");
     check_size(v, 640, 480);
     for (i = 0; i < 3; i++) {
-        xen_pv_test_attach(t.display, resolutions);
+        xen_pv_test_attach(t.display, "0", resolutions);
         check_size(v, 320, 200);
         xen_pv_test_connect(t.display);
         a = new_buffer(t.display, 320, 200, COOKIE_A);
