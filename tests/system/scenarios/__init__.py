@@ -8,11 +8,13 @@ that needs another machine than a plain one has an attribute "cpu".
 from .device import scenario_device
 from .newer import scenario_newer
 from .pair import scenario_pair
+from .restart import scenario_restart
 from .toolstack import scenario_toolstack
 
 SCENARIOS = {
     "device": scenario_device,
     "toolstack": scenario_toolstack,
+    "restart": scenario_restart,
     "pair": scenario_pair,
     "newer": scenario_newer,
 }
