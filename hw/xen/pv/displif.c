@@ -465,9 +465,17 @@ static int carry_out(XenDisplif *card, uint32_t index,
     }
 }
 
-/* Returns whether the frontend wants to be notified of the response */
-static bool answer(XenDisplif *card, uint32_t index, const XenPvSlot *slot)
+/* Whose ring is served */
+typedef struct DisplifTurn {
+    XenDisplif *card;
+    uint32_t index;
+} DisplifTurn;
+
+static bool answer(void *opaque, const XenPvSlot *slot)
 {
+    const DisplifTurn *turn = opaque;
+    XenDisplif *card = turn->card;
+    uint32_t index = turn->index;
     DisplifConnector *connector = get_connector(card, index);
     XenPvSlot response = { { 0 } };
     struct xendispl_resp rsp;
@@ -576,33 +584,20 @@ void xen_displif_reset(XenDisplif *card)
 
 int xen_displif_process(XenDisplif *card, uint32_t connector, bool *more)
 {
+    DisplifTurn turn = { .card = card, .index = connector };
     DisplifConnector *c = get_connector(card, connector);
-    bool notify = false;
-    int answered = 0;
-    XenPvSlot slot;
-    int ret = 0;
+    bool notify;
+    int ret;
 
     *more = false;
     if (!c) {
         return 0;
     }
-
-    while (answered < XEN_PV_RING_SLOTS) {
-        ret = xen_pv_ring_get(&c->ring, &slot);
-        if (ret <= 0) {
-            break;
-        }
-        notify |= answer(card, connector, &slot);
-        answered++;
-    }
+    ret = xen_pv_ring_serve(&c->ring, answer, &turn, &notify, more);
     if (notify) {
         card->ops->notify_request(card->opaque, connector);
     }
-    if (ret == -EPROTO) {
-        return ret;
-    }
-    *more = xen_pv_ring_final_check(&c->ring);
-    return answered;
+    return ret;
 }
 
 int xen_displif_flip_done(XenDisplif *card, uint32_t connector)

@@ -149,6 +149,30 @@ bool xen_pv_ring_final_check(XenPvRing *ring)
     return shared_get(&sring->req_prod) != ring->req_cons;
 }
 
+int xen_pv_ring_serve(XenPvRing *ring, XenPvAnswer answer, void *opaque,
+                      bool *notify, bool *more)
+{
+    int answered = 0;
+    XenPvSlot slot;
+    int ret = 0;
+
+    *notify = false;
+    *more = false;
+    while (answered < XEN_PV_RING_SLOTS) {
+        ret = xen_pv_ring_get(ring, &slot);
+        if (ret <= 0) {
+            break;
+        }
+        *notify |= answer(opaque, &slot);
+        answered++;
+    }
+    if (ret == -EPROTO) {
+        return ret;
+    }
+    *more = xen_pv_ring_final_check(ring);
+    return answered;
+}
+
 void xen_pv_events_attach(XenPvEvents *events, void *page)
 {
     events->page = page;

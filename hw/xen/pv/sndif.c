@@ -597,9 +597,17 @@ static int carry_out(XenSndif *card, uint32_t index,
     return use_buffer(card, index, req, why);
 }
 
-/* Returns whether the frontend wants to be notified of the response */
-static bool answer(XenSndif *card, uint32_t index, const XenPvSlot *slot)
+/* Whose ring is served */
+typedef struct SndifTurn {
+    XenSndif *card;
+    uint32_t index;
+} SndifTurn;
+
+static bool answer(void *opaque, const XenPvSlot *slot)
 {
+    const SndifTurn *turn = opaque;
+    XenSndif *card = turn->card;
+    uint32_t index = turn->index;
     SndifStream *stream = get_stream(card, index);
     XenPvSlot response = { { 0 } };
     struct xensnd_resp rsp;
@@ -625,33 +633,20 @@ static bool answer(XenSndif *card, uint32_t index, const XenPvSlot *slot)
 
 int xen_sndif_process(XenSndif *card, uint32_t stream, bool *more)
 {
+    SndifTurn turn = { .card = card, .index = stream };
     SndifStream *s = get_stream(card, stream);
-    bool notify = false;
-    int answered = 0;
-    XenPvSlot slot;
-    int ret = 0;
+    bool notify;
+    int ret;
 
     *more = false;
     if (!s) {
         return 0;
     }
-
-    while (answered < XEN_PV_RING_SLOTS) {
-        ret = xen_pv_ring_get(&s->ring, &slot);
-        if (ret <= 0) {
-            break;
-        }
-        notify |= answer(card, stream, &slot);
-        answered++;
-    }
+    ret = xen_pv_ring_serve(&s->ring, answer, &turn, &notify, more);
     if (notify) {
         card->ops->notify_request(card->opaque, stream);
     }
-    if (ret == -EPROTO) {
-        return ret;
-    }
-    *more = xen_pv_ring_final_check(&s->ring);
-    return answered;
+    return ret;
 }
 
 /* ---------------------------------------------------------------- sound */

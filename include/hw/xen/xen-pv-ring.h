@@ -109,6 +109,29 @@ bool xen_pv_ring_put(XenPvRing *ring, const XenPvSlot *rsp);
 bool xen_pv_ring_final_check(XenPvRing *ring);
 
 /**
+ * typedef XenPvAnswer - carry out one request, and write its response
+ * @opaque: the caller's
+ * @req: the request, copied
+ *
+ * Returns: what xen_pv_ring_put() did.
+ */
+typedef bool (*XenPvAnswer)(void *opaque, const XenPvSlot *req);
+
+/**
+ * xen_pv_ring_serve: answer what is there, at most a ring's worth
+ * @ring: the ring
+ * @answer: called for each request
+ * @opaque: handed to @answer
+ * @notify: set to whether the frontend is to be notified of the responses
+ * @more: set to whether requests are left; the caller calls again soon
+ *
+ * Returns: how many requests were answered, or -EPROTO as xen_pv_ring_get();
+ * those before it were answered all the same.
+ */
+int xen_pv_ring_serve(XenPvRing *ring, XenPvAnswer answer, void *opaque,
+                      bool *notify, bool *more);
+
+/**
  * xen_pv_events_attach: start to use a mapped event page
  * @events: the event page's producer
  * @page: 4096 bytes, writable; must stay mapped until xen_pv_events_detach()
