@@ -5,6 +5,7 @@ Each is a function which gets a Bench, with a line on what it is about. One
 that needs another machine than a plain one has an attribute "cpu".
 """
 
+from .bealloc import scenario_bealloc
 from .device import scenario_device
 from .newer import scenario_newer
 from .pair import scenario_pair
@@ -17,4 +18,5 @@ SCENARIOS = {
     "restart": scenario_restart,
     "pair": scenario_pair,
     "newer": scenario_newer,
+    "be-alloc": scenario_bealloc,
 }
