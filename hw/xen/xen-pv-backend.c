@@ -682,6 +682,7 @@ static void xen_pv_finalize(Object *obj)
 
 static const Property xen_pv_properties[] = {
     DEFINE_PROP_INT32("idx", XenPvBackend, idx, -1),
+    DEFINE_PROP_UINT32("x-max-map-count", XenPvBackend, max_map_count, 0),
 };
 
 static void xen_pv_class_init(ObjectClass *class, XEN_PV_CLASS_DATA *data)

@@ -136,7 +136,8 @@ XenPgdirMapper *xen_pv_mapper_new(XenPvBackend *backend, uint32_t max_pages,
     const XenPgdirConfig config = {
         .max_pages = max_pages,
         .max_buffer_pages = max_pages,
-        .max_map_count = qemu_xen_gnttab_can_map_multi() ? 0 : 1,
+        .max_map_count = qemu_xen_gnttab_can_map_multi() ?
+                         backend->max_map_count : 1,
     };
     XenPvGrants *grants = g_new0(XenPvGrants, 1);
     XenPgdirMapper *mapper;

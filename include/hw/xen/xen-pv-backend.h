@@ -38,6 +38,9 @@ typedef struct XenPvLog {
  * @xendev: the device on the XenBus
  * @idx: property "idx": number of the card in xenstore; -1 asks for the first
  *     free one
+ * @max_map_count: property "x-max-map-count": how many grants one call may
+ *     map, for tests; 0 leaves it to the platform, which takes any number or
+ *     one
  * @connected: the channels are open and the class is served by the guest
  * @state_watch: fires when somebody writes the backend's state
  * @retry: next try to connect to a frontend that is ready
@@ -50,6 +53,7 @@ struct XenPvBackend {
     XenDevice xendev; /* must be first */
 
     int32_t idx;
+    uint32_t max_map_count;
 
     bool connected;
     struct qemu_xs_watch *state_watch;
