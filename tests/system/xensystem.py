@@ -163,8 +163,8 @@ class Machine:
             "-fsdev", "local,id=share,path=share,security_model=none",
             "-device", "virtio-9p-pci,fsdev=share,mount_tag=share",
             "-kernel", module("xen"),
-            "-append", "console=com1 com1=115200,8n1 dom0_mem=1536M noreboot conring_size=1M "
-            "loglvl=info guest_loglvl=warning",
+            "-append", "console=com1 com1=115200,8n1 dom0_mem=1536M noreboot "
+            "conring_size=1M loglvl=info guest_loglvl=warning",
             "-initrd", dom0,
         ]
         with open(os.path.join(self.logs, "outer.log"), "w") as log:

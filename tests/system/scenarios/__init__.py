@@ -7,6 +7,7 @@ that needs another machine than a plain one has an attribute "cpu".
 
 from .bealloc import scenario_bealloc
 from .device import scenario_device
+from .input import scenario_input
 from .newer import scenario_newer
 from .pair import scenario_pair
 from .restart import scenario_restart
@@ -18,5 +19,6 @@ SCENARIOS = {
     "restart": scenario_restart,
     "pair": scenario_pair,
     "newer": scenario_newer,
+    "input": scenario_input,
     "be-alloc": scenario_bealloc,
 }
