@@ -11,6 +11,7 @@ from .input import scenario_input
 from .newer import scenario_newer
 from .pair import scenario_pair
 from .restart import scenario_restart
+from .sound import scenario_newer_sound, scenario_sound
 from .toolstack import scenario_toolstack
 
 SCENARIOS = {
@@ -20,5 +21,7 @@ SCENARIOS = {
     "pair": scenario_pair,
     "newer": scenario_newer,
     "input": scenario_input,
+    "sound": scenario_sound,
+    "newer-sound": scenario_newer_sound,
     "be-alloc": scenario_bealloc,
 }
