@@ -701,6 +701,10 @@ static void xen_pv_class_init(ObjectClass *class, XEN_PV_CLASS_DATA *data)
     xendev_class->frontend_changed = xen_pv_frontend_changed;
     xendev_class->unrealize = xen_pv_unrealize;
     device_class_set_props(DEVICE_CLASS(class), xen_pv_properties);
+    object_class_property_set_description(class, "idx",
+        "number of the card in xenstore; -1 takes the first free one");
+    object_class_property_set_description(class, "x-max-map-count",
+        "for tests: how many grants one call may map; 0 is no limit");
     xen_pv_status_add_properties(class);
 }
 

@@ -97,7 +97,7 @@ static int32_t xen_pv_grants_replace(void *opaque, void *addr,
 {
     XenPvGrants *grants = opaque;
     const XenPvShareOps *ops = grants->share_ops;
-    int ret;
+    int ret, err;
 
     if (shared) {
         ret = ops->replace_share(grants->share, addr, count, copy);
@@ -105,10 +105,10 @@ static int32_t xen_pv_grants_replace(void *opaque, void *addr,
         ret = ops->replace_map(grants->xgt, addr, (uint32_t *)refs, count,
                                copy);
     }
-    trace_xen_pv_grants_replace(grants->domid, count, addr, shared,
-                                ret < 0 ? errno : 0);
+    err = ret < 0 ? errno : 0;
+    trace_xen_pv_grants_replace(grants->domid, count, addr, shared, err);
 
-    return ret < 0 ? -errno : 0;
+    return -err;
 }
 
 static void xen_pv_grants_destroy(void *opaque)
