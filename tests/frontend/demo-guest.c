@@ -19,6 +19,7 @@
 
 #include "demo-melody.h"
 #include "xen-front-display.h"
+#include "xen-guest-testbed.h"
 
 #define BUFFERS 2
 #define ORBS    5

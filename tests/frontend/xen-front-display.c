@@ -21,12 +21,12 @@ XenFrontDisplay *xen_front_display_new(XenGuest *guest, uint32_t devid)
     display->devid = devid;
     display->frontend_path =
         g_strdup_printf("/local/domain/%u/device/" XENDISPL_DRIVER_NAME "/%u",
-                        XEN_TESTBED_GUEST, devid);
+                        xen_guest_domid(guest), devid);
     display->frontend_state = g_strdup_printf("%s/state",
                                               display->frontend_path);
     display->backend_path =
         g_strdup_printf("/local/domain/%u/backend/" XENDISPL_DRIVER_NAME
-                        "/%u/%u", XEN_TESTBED_BACKEND, XEN_TESTBED_GUEST,
+                        "/%u/%u", XEN_GUEST_BACKEND, xen_guest_domid(guest),
                         devid);
     display->backend_state = g_strdup_printf("%s/state",
                                              display->backend_path);

@@ -21,11 +21,11 @@ XenFrontSound *xen_front_sound_new(XenGuest *guest, uint32_t devid)
     sound->devid = devid;
     sound->frontend_path =
         g_strdup_printf("/local/domain/%u/device/" XENSND_DRIVER_NAME "/%u",
-                        XEN_TESTBED_GUEST, devid);
+                        xen_guest_domid(guest), devid);
     sound->frontend_state = g_strdup_printf("%s/state", sound->frontend_path);
     sound->backend_path =
         g_strdup_printf("/local/domain/%u/backend/" XENSND_DRIVER_NAME
-                        "/%u/%u", XEN_TESTBED_BACKEND, XEN_TESTBED_GUEST,
+                        "/%u/%u", XEN_GUEST_BACKEND, xen_guest_domid(guest),
                         devid);
     sound->backend_state = g_strdup_printf("%s/state", sound->backend_path);
     return sound;

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The fake guest of a fake Xen: its memory, grants, event channels and
- * xenstore.
+ * A guest: its memory, grants, event channels and xenstore.
  *
- * The other side is QEMU's "-device xen-testbed"; what the two agree on is in
- * hw/xen/xen-testbed.h.  Nothing here sleeps: whoever waits names a condition
- * and a deadline.  Functions that return int return 0 or a negative errno
- * value, unless they say otherwise.
+ * Who uses it need not know what it is a guest of: of a fake Xen
+ * (xen-guest-testbed.h), or of another (xen-guest-ops.h).  Nothing here
+ * sleeps: whoever waits names a condition and a deadline.  Functions that
+ * return int return 0 or a negative errno value, unless they say otherwise.
  *
  * Copyright (c) 2026 The Xen PV display and sound for QEMU authors
  */
@@ -19,14 +18,15 @@
 
 #include <glib.h>
 
-#include "hw/xen/xen-testbed.h"
-
+/* What all of Xen's headers are to look like */
 #ifndef __XEN_INTERFACE_VERSION__
 #define __XEN_INTERFACE_VERSION__ 0x00040e00
 #endif
-#include <xen/grant_table.h>
 
-#define XEN_GUEST_PAGE      XEN_TESTBED_PAGE_SIZE
+#define XEN_GUEST_PAGE      4096u
+
+/* The backend's domain */
+#define XEN_GUEST_BACKEND   0u
 
 /* Nothing that works takes as long as this, even under a sanitizer */
 #define XEN_GUEST_DEADLINE  20000
@@ -35,32 +35,14 @@ typedef struct XenGuest XenGuest;
 
 typedef bool (*XenGuestCondition)(void *opaque);
 
-/**
- * struct XenGuestStats - the testbed's counters: XEN_TESTBED_STATS
- */
-typedef struct XenGuestStats {
-#define XEN_GUEST_STATS_FIELD(field, name) uint64_t field;
-    XEN_TESTBED_STATS(XEN_GUEST_STATS_FIELD)
-#undef XEN_GUEST_STATS_FIELD
-} XenGuestStats;
-
-/**
- * xen_guest_new: become the guest
- * @memory: file of the memory backend
- * @socket: socket of the character device
- * @errp: where to say why not
- *
- * Waits for both files until the deadline.  The grant table starts empty.
- *
- * Returns: the guest, or NULL.
- */
-XenGuest *xen_guest_new(const char *memory, const char *socket,
-                        GError **errp);
-
+/* The guest, or NULL */
 void xen_guest_free(XenGuest *guest);
 
 /* The other side is gone: QEMU has exited or dropped the connection */
 bool xen_guest_is_gone(XenGuest *guest);
+
+/* Its own number */
+uint32_t xen_guest_domid(XenGuest *guest);
 
 /* Memory: pages are named by their number; 0 is no page */
 uint32_t xen_guest_alloc_page(XenGuest *guest);
@@ -77,9 +59,7 @@ uint32_t xen_guest_grant(XenGuest *guest, uint32_t page, bool readonly);
 
 /* -EBUSY while the page is in use: then nothing changes */
 int xen_guest_end_access(XenGuest *guest, uint32_t ref);
-
-/* The entry itself, for those who want to lie */
-grant_entry_v1_t *xen_guest_entry(XenGuest *guest, uint32_t ref);
+bool xen_guest_in_use(XenGuest *guest, uint32_t ref);
 
 /**
  * xen_guest_map_grants: map pages that the backend shares
@@ -96,23 +76,7 @@ int xen_guest_map_grants(XenGuest *guest, const uint32_t *refs,
 int xen_guest_unmap_grants(XenGuest *guest, void *addr, uint32_t count,
                            const uint32_t *handles);
 
-bool xen_guest_in_use(XenGuest *guest, uint32_t ref);
-uint32_t xen_guest_count_in_use(XenGuest *guest);
-uint32_t xen_guest_count_granted(XenGuest *guest);
-
-/**
- * xen_guest_call: a request, and its answer
- * @guest: the guest
- * @answer: where to store the answer's words, to be freed; may be NULL
- * @fmt: the request without its number
- */
-int xen_guest_call(XenGuest *guest, char **answer, const char *fmt, ...)
-    G_GNUC_PRINTF(3, 4);
-
-/* Bytes as they are, to see what the testbed makes of them */
-int xen_guest_send_raw(XenGuest *guest, const void *data, size_t len);
-
-/* Xenstore, as the guest or (dom0) as the toolstack */
+/* Xenstore */
 int xen_guest_write(XenGuest *guest, const char *path, const char *fmt, ...)
     G_GNUC_PRINTF(3, 4);
 int xen_guest_write_bytes(XenGuest *guest, const char *path, const void *data,
@@ -120,10 +84,6 @@ int xen_guest_write_bytes(XenGuest *guest, const char *path, const void *data,
 char *xen_guest_read(XenGuest *guest, const char *path);
 int xen_guest_read_int(XenGuest *guest, const char *path, int absent);
 int xen_guest_rm(XenGuest *guest, const char *path);
-char **xen_guest_list(XenGuest *guest, const char *path);
-int xen_guest_dom0_write(XenGuest *guest, const char *path, const char *fmt,
-                         ...) G_GNUC_PRINTF(3, 4);
-bool xen_guest_exists(XenGuest *guest, const char *path);
 
 /* Wait until a node is a number; @absent is what no node counts as */
 bool xen_guest_wait_int(XenGuest *guest, const char *path, int value,
@@ -143,7 +103,5 @@ void xen_guest_receive(XenGuest *guest);
 /* Wait for a condition: looked at whenever something arrives, and often */
 bool xen_guest_wait(XenGuest *guest, XenGuestCondition condition,
                     void *opaque, int timeout_ms);
-
-int xen_guest_stats(XenGuest *guest, XenGuestStats *stats);
 
 #endif /* TESTS_FRONTEND_XEN_GUEST_H */

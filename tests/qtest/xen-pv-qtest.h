@@ -13,6 +13,7 @@
 #include "libqtest.h"
 
 #include "../frontend/xen-front-display.h"
+#include "../frontend/xen-guest-testbed.h"
 
 /* One QEMU, its guest, and the guest's frontend of card 0 */
 typedef struct XenPvTest {

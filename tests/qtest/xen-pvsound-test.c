@@ -17,6 +17,7 @@
 #include "qobject/qlist.h"
 
 #include "../frontend/xen-front-sound.h"
+#include "../frontend/xen-guest-testbed.h"
 
 #define MS              1000000ll
 #define TICK            (10 * MS)
