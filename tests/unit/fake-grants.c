@@ -189,16 +189,22 @@ bool fake_grants_end_directory(FakeGrants *f, uint32_t dir_ref,
     }
 }
 
-void fake_grants_refuse(FakeGrants *f, uint64_t nth, int32_t err)
+bool fake_grants_refuse(FakeGrants *f, uint64_t nth, int32_t err)
 {
+    bool pending = f->refuse_in;
+
     f->refuse_in = nth;
     f->refuse_errno = err;
+    return pending;
 }
 
-void fake_grants_refuse_share(FakeGrants *f, uint64_t nth, int32_t err)
+bool fake_grants_refuse_share(FakeGrants *f, uint64_t nth, int32_t err)
 {
+    bool pending = f->refuse_share_in;
+
     f->refuse_share_in = nth;
     f->refuse_share_errno = err;
+    return pending;
 }
 
 void *fake_grants_shared_page(FakeGrants *f, uint32_t gref)
@@ -453,8 +459,10 @@ static int32_t fake_replace(void *opaque, void *addr, const uint32_t *refs,
     FakeGrants *f = opaque;
 
     f->replace_calls++;
-    g_assert(mremap(copy, count * PAGE, count * PAGE,
-                    MREMAP_MAYMOVE | MREMAP_FIXED, addr) == addr);
+    if (mremap(copy, count * PAGE, count * PAGE,
+               MREMAP_MAYMOVE | MREMAP_FIXED, addr) == MAP_FAILED) {
+        return -errno;
+    }
     if (shared) {
         forget_share(f, addr, refs, count);
     } else {

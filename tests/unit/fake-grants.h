@@ -140,11 +140,16 @@ uint32_t fake_grants_make_directory(FakeGrants *f, uint32_t count,
 bool fake_grants_end_directory(FakeGrants *f, uint32_t dir_ref,
                                uint32_t count);
 
-/** fake_grants_refuse: refuse the @nth call of map from now (1: the next) */
-void fake_grants_refuse(FakeGrants *f, uint64_t nth, int32_t err);
+/**
+ * fake_grants_refuse: refuse the @nth call of map from now (1: the next), and
+ *     no other; with 0, none
+ *
+ * Returns: whether a refusal that was asked for before had not come yet.
+ */
+bool fake_grants_refuse(FakeGrants *f, uint64_t nth, int32_t err);
 
 /** fake_grants_refuse_share: the same for calls of share */
-void fake_grants_refuse_share(FakeGrants *f, uint64_t nth, int32_t err);
+bool fake_grants_refuse_share(FakeGrants *f, uint64_t nth, int32_t err);
 
 /**
  * fake_grants_shared_page: the guest's view of a page that the host shares

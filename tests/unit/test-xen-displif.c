@@ -26,6 +26,7 @@
 #include "hw/xen/xen-displif.h"
 #include "hw/xen/xen-pv-ring.h"
 #include "fake-grants.h"
+#include "faults.h"
 
 #define PAGE            4096
 #define CONNECTORS      3
@@ -76,6 +77,7 @@ struct Test {
     int edid_size;
     uint32_t last_edid_size;
     void (*on_answer)(Test *t);
+    const struct FaultMode *fault_mode;
 };
 
 static uint32_t rec_format_cpp(void *opaque, uint32_t format)
@@ -246,7 +248,8 @@ static void front_attach(Test *t, uint32_t connector, uint32_t start)
     xen_displif_attach(t->card, connector, front->sring, front->evt);
 }
 
-static void setup_limits(Test *t, const XenDisplifLimits *limits)
+static void setup_full(Test *t, const XenDisplifLimits *limits,
+                       const XenPgdirGrantOps *ops, uint32_t max_map_count)
 {
     static const uint32_t size[CONNECTORS][2] = {
         { 64, 48 }, { 1920, 1080 }, { 100, 100 }
@@ -254,13 +257,15 @@ static void setup_limits(Test *t, const XenDisplifLimits *limits)
     XenPgdirConfig config = {
         .max_pages = DOMAIN_PAGES,
         .max_buffer_pages = 5000,
+        .max_map_count = max_map_count,
     };
     uint32_t i;
 
     memset(t, 0, sizeof(*t));
     t->grants = fake_grants_new(DOMAIN_PAGES);
     t->grants->one_mmap = true;
-    g_assert_cmpint(xen_pgdir_mapper_new(&fake_grants_ops, t->grants, &config,
+    t->grants->max_count = max_map_count;
+    g_assert_cmpint(xen_pgdir_mapper_new(ops, t->grants, &config,
                                          &t->mapper), ==, 0);
     t->edid_size = -EOPNOTSUPP;
     t->card = xen_displif_new(&rec_ops, t, t->mapper, limits);
@@ -274,15 +279,20 @@ static void setup_limits(Test *t, const XenDisplifLimits *limits)
     }
 }
 
+static void setup_limits(Test *t, const XenDisplifLimits *limits)
+{
+    setup_full(t, limits, &fake_grants_ops, 0);
+}
+
+static const XenDisplifLimits usual_limits = {
+    .max_buffers = 16,
+    .max_framebuffers = 16,
+    .max_total_pages = 10000,
+};
+
 static void setup(Test *t, gconstpointer data)
 {
-    static const XenDisplifLimits limits = {
-        .max_buffers = 16,
-        .max_framebuffers = 16,
-        .max_total_pages = 10000,
-    };
-
-    setup_limits(t, &limits);
+    setup_limits(t, &usual_limits);
 }
 
 static void teardown(Test *t, gconstpointer data)
@@ -1948,6 +1958,212 @@ static void test_monkey(Test *t, gconstpointer data)
     g_assert_true(alloc == (t->grants->share_calls > 100));
 }
 
+/* Faults */
+
+typedef struct FaultMode {
+    const char *title;
+    uint32_t pages;             /* of a buffer; a row each */
+    uint32_t max_map_count;
+    bool no_replace;
+} FaultMode;
+
+static const FaultMode fault_modes[] = {
+    { "display", 1100 },
+    { "display, page by page", 20, 1 },
+    { "display, without replace", 1100, 0, true },
+};
+
+static void setup_faults(Test *t, gconstpointer data)
+{
+    const FaultMode *mode = data;
+    XenPgdirGrantOps ops = fake_grants_ops;
+
+    if (mode->no_replace) {
+        ops.replace = NULL;
+    }
+    setup_full(t, &usual_limits, &ops, mode->max_map_count);
+    t->fault_mode = mode;
+    xen_displif_set_backend_alloc(t->card, true);
+    t->edid_size = 256;
+}
+
+static void step(Test *t, uint32_t connector, struct xendispl_req req,
+                 bool faulty)
+{
+    int32_t status = call(t, connector, req);
+
+    if (!faulty) {
+        g_assert_cmpstr(t->last_why, ==, NULL);
+        g_assert_cmpint(status, ==, 0);
+    }
+    if (xen_displif_flips_pending(t->card, connector)) {
+        g_assert_cmpint(xen_displif_flip_done(t->card, connector), ==, 0);
+    }
+}
+
+/* The guest's own pages, where the other kind is allowed, too */
+static struct xendispl_req req_own(uint64_t cookie, uint32_t pages,
+                                   uint32_t dir)
+{
+    struct xendispl_req req = req_create(cookie, 1024, pages, 32,
+                                         pages * PAGE, dir, 0);
+
+    req.op.dbuf_create.flags = ~XENDISPL_DBUF_FLG_REQ_ALLOC;
+    return req;
+}
+
+/* Buffers of both kinds, shown by turns */
+static void use_display(Test *t, uint32_t pages, uint32_t dir,
+                        uint32_t links, uint32_t edid, bool faulty)
+{
+    step(t, 0, req_own(1, pages, dir), faulty);
+    step(t, 0, req_alloc(2, 1024, pages, 32, pages * PAGE, links),
+         faulty);
+    step(t, 0, req_attach(1, 11, 1024, pages, XR24), faulty);
+    step(t, 0, req_attach(2, 12, 1024, pages, XR24), faulty);
+    step(t, 1, req_edid(XENDISPL_EDID_MAX_SIZE, edid), faulty);
+    step(t, 1, req_config(11, 0, 0, 1024, pages), faulty);
+    step(t, 1, req_flip(12), faulty);
+    step(t, 1, req_flip(11), faulty);
+    step(t, 2, req_config(12, 5, 10, 1024, pages), faulty);
+    /* Both are looked at still */
+    t->hold_views = true;
+    step(t, 0, req_destroy(1), faulty);
+    step(t, 0, req_destroy(2), faulty);
+    t->hold_views = false;
+    step(t, 1, req_off(), faulty);
+    step(t, 0, req_own(3, pages, dir), faulty);
+    step(t, 0, req_attach(3, 13, 1024, pages, XR24), faulty);
+    step(t, 1, req_config(13, 0, 0, 1024, pages), faulty);
+}
+
+static void display_cycle(void *opaque, bool faulty)
+{
+    Test *t = opaque;
+    uint32_t pages = t->fault_mode->pages;
+    uint32_t dir = fake_grants_make_directory(t->grants, pages, NULL);
+    uint32_t links = fake_grants_link_directory(t->grants, pages);
+    uint32_t edid = fake_grants_make_directory(t->grants, 8, NULL);
+    XenDisplifStats stats;
+    uint32_t i;
+
+    for (i = 0; i < CONNECTORS; i++) {
+        front_attach(t, i, 0);
+    }
+    use_display(t, pages, dir, links, edid, faulty);
+    xen_displif_reset(t->card);
+
+    xen_displif_stats(t->card, &stats);
+    g_assert_cmpuint(stats.buffers, ==, 0);
+    g_assert_cmpuint(stats.framebuffers, ==, 0);
+    g_assert_cmpuint(stats.total_pages, ==, 0);
+    g_assert_true(fake_grants_end_directory(t->grants, dir, pages));
+    g_assert_true(fake_grants_end_links(t->grants, links,
+                      DIV_ROUND_UP(pages, XEN_PGDIR_REFS_PER_PAGE)));
+    g_assert_true(fake_grants_end_directory(t->grants, edid, 8));
+    for (i = 0; i < CONNECTORS; i++) {
+        g_clear_pointer(&t->screen[i].view, xen_pgdir_view_unref);
+    }
+}
+
+static void test_faults(Test *t, gconstpointer data)
+{
+    /* Directories, views, EDID; references; copies */
+    g_assert_cmpuint(faults_in_turn(t->grants, t->fault_mode->title,
+                                    display_cycle, t), >=, 30);
+}
+
+/* What the monitor asks for */
+
+static void count_visit(const XenDisplifBufferInfo *info, void *opaque)
+{
+    XenDisplifBufferInfo *seen = opaque;
+
+    seen[info->fb_cookie ? 1 : 0] = *info;
+}
+
+static void test_info(Test *t, gconstpointer data)
+{
+    XenDisplifConnectorInfo info;
+    XenDisplifBufferInfo seen[2];
+
+    create(t, 1, 64, 64, 32);
+    good(t, 0, req_attach(1, 2, 60, 50, XR24));
+    xen_displif_connector_info(t->card, 1, &info);
+    g_assert_true(info.connected);
+    g_assert_false(info.broken);
+    g_assert_false(info.enabled);
+    g_assert_cmpuint(info.shown_dbuf, ==, 0);
+    g_assert_cmpuint(info.width, ==, 1920);
+    g_assert_cmpuint(info.height, ==, 1080);
+
+    good(t, 1, req_config(2, 7, 9, 60, 50));
+    good(t, 1, req_flip(2));
+    xen_displif_connector_info(t->card, 1, &info);
+    g_assert_true(info.enabled);
+    g_assert_cmpuint(info.x, ==, 7);
+    g_assert_cmpuint(info.y, ==, 9);
+    g_assert_cmpuint(info.shown_dbuf, ==, 1);
+    g_assert_cmpuint(info.flips_pending, ==, 1);
+    g_assert_cmpuint(info.events, ==, 0);
+    done(t, 1, 2);
+    xen_displif_connector_info(t->card, 1, &info);
+    g_assert_cmpuint(info.flips_pending, ==, 0);
+    g_assert_cmpuint(info.events, ==, 1);
+
+    xen_displif_visit(t->card, count_visit, seen);
+    g_assert_cmpuint(seen[0].dbuf_cookie, ==, 1);
+    g_assert_cmpuint(seen[0].fb_cookie, ==, 0);
+    g_assert_cmpuint(seen[0].width, ==, 64);
+    g_assert_cmpuint(seen[0].height, ==, 64);
+    g_assert_cmpuint(seen[0].stride, ==, 256);
+    g_assert_cmpuint(seen[0].size, ==, 16384);
+    g_assert_cmpuint(seen[0].format, ==, 0);
+    g_assert_cmpuint(seen[1].dbuf_cookie, ==, 1);
+    g_assert_cmpuint(seen[1].fb_cookie, ==, 2);
+    g_assert_cmpuint(seen[1].width, ==, 60);
+    g_assert_cmpuint(seen[1].height, ==, 50);
+    g_assert_cmpuint(seen[1].stride, ==, 256);
+    g_assert_cmpuint(seen[1].size, ==, 16384);
+    g_assert_cmpuint(seen[1].format, ==, XR24);
+}
+
+/* A connector that is not there has nothing, and nothing happens to it */
+static void test_no_connector(Test *t, gconstpointer data)
+{
+    XenDisplifConnectorInfo info;
+    bool more = true;
+
+    xen_displif_attach(t->card, CONNECTORS, t->front[0].sring,
+                       t->front[0].evt);
+    send_req(t, 0, req_off());
+    g_assert_cmpint(xen_displif_process(t->card, CONNECTORS, &more), ==, 0);
+    g_assert_false(more);
+    g_assert_cmpuint(t->answers, ==, 0);
+    g_assert_cmpint(xen_displif_flip_done(t->card, CONNECTORS), ==, -ENOENT);
+    g_assert_cmpuint(xen_displif_flips_pending(t->card, CONNECTORS), ==, 0);
+    memset(&info, 0xa5, sizeof(info));
+    xen_displif_connector_info(t->card, CONNECTORS, &info);
+    g_assert_false(info.connected);
+    g_assert_cmpuint(info.width, ==, 0);
+}
+
+/* An owner may have no EDID at all */
+static void test_edid_none(Test *t, gconstpointer data)
+{
+    uint32_t dir = fake_grants_make_directory(t->grants, 1, NULL);
+    XenDisplifOps ops = rec_ops;
+
+    ops.edid = NULL;
+    xen_displif_free(t->card);
+    t->card = xen_displif_new(&ops, t, t->mapper, &usual_limits);
+    g_assert_cmpuint(xen_displif_add_connector(t->card, 64, 48), ==, 0);
+    front_attach(t, 0, 0);
+    refused(t, 0, req_edid(XENDISPL_EDID_MAX_SIZE, dir), -EOPNOTSUPP);
+    g_assert_cmpuint(t->grants->map_calls, ==, 0);
+    xen_displif_free(g_steal_pointer(&t->card));
+}
+
 #define ADD(name, fn) \
     g_test_add("/xen/displif/" name, Test, NULL, setup, fn, teardown)
 
@@ -1975,6 +2191,9 @@ int main(int argc, char **argv)
     ADD("alloc/reset", test_alloc_reset);
     ADD("edid/life", test_edid);
     ADD("edid/bad", test_edid_bad);
+    ADD("edid/none", test_edid_none);
+    ADD("info", test_info);
+    ADD("no-connector", test_no_connector);
     ADD("two-connectors", test_two_connectors);
     ADD("cookies", test_cookies);
     ADD("ring-wrap", test_ring_wrap);
@@ -1993,6 +2212,12 @@ int main(int argc, char **argv)
     ADD("inv5/batch", test_inv5_batch);
     ADD("inv5/event-ids", test_inv5_event_ids);
     ADD("monkey", test_monkey);
+    g_test_add("/xen/displif/faults", Test, &fault_modes[0], setup_faults,
+               test_faults, teardown);
+    g_test_add("/xen/displif/inv6/faults", Test, &fault_modes[1],
+               setup_faults, test_faults, teardown);
+    g_test_add("/xen/displif/inv2/faults", Test, &fault_modes[2],
+               setup_faults, test_faults, teardown);
     g_test_add("/xen/displif/alloc/monkey", Test, "alloc", setup, test_monkey,
                teardown);
     return g_test_run();

@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 #include "../../hw/xen/pgdir/grant-map.h"
 #include "fake-grants.h"
+#include "faults.h"
 
 #define PAGE XEN_PGDIR_PAGE_SIZE
 
@@ -334,6 +335,32 @@ static void test_copies(void)
     cache_clear(&c);
 }
 
+/* Idle copies go when the host is out of memory, and others are refused */
+static void test_copies_no_memory(void)
+{
+    XenGrantObject object;
+    XenGrantExtent *a;
+    Cache c;
+
+    cache_init(&c, &fake_grants_ops, 20, 1);
+    object_init(&c, &object, 20, 100);
+    touch(&object, 0, 4);
+    fault_arm(c.f, FAULT_PAGES, 1);
+    a = pin(&object, 4, 4);
+    g_assert_true(fault_disarm(c.f, FAULT_PAGES));
+    g_assert_false(cached(&object, 0, 4));
+    g_assert_cmpuint(stats_of(&c).evictions, >, 0);
+    g_assert_cmpuint(stamp_at(a, 3), ==, 107);
+
+    fault_arm(c.f, FAULT_PAGES, 1);
+    g_assert_cmpint(try_pin(&object, 0, 4), ==, -ENOMEM);
+    g_assert_true(fault_disarm(c.f, FAULT_PAGES));
+    g_assert_cmpuint(stats_of(&c).copy_pages, ==, 4);
+    xen_grant_map_unpin(a);
+    xen_grant_map_object_clear(&object);
+    cache_clear(&c);
+}
+
 /* A copy that cannot be gathered is not kept */
 static void test_copies_no_room(void)
 {
@@ -500,7 +527,8 @@ static void unmap_intruded(void *opaque, void *addr, const uint32_t *refs,
     *(uint32_t *)intruder = 4711;
 }
 
-static void test_revoke_lost(void)
+/* data: whether the kernel knows MAP_FIXED_NOREPLACE */
+static void test_revoke_lost(gconstpointer data)
 {
     XenPgdirGrantOps ops = fake_grants_ops;
     XenGrantObject object;
@@ -512,7 +540,9 @@ static void test_revoke_lost(void)
     cache_init(&c, &ops, 8, 0);
     object_init(&c, &object, 3, 0);
     held = pin(&object, 0, 3);
+    fault_no_noreplace(!data);
     xen_grant_map_object_clear(&object);
+    fault_no_noreplace(false);
     g_assert_cmpuint(stats_of(&c).lost, ==, 1);
     g_assert_cmpuint(stats_of(&c).copy_pages, ==, 3);
     g_assert_true(xen_grant_map_is_copy(held));
@@ -653,6 +683,8 @@ int main(int argc, char **argv)
     g_test_add_func("/xen/grant-map/retry/room", test_retry);
     g_test_add_func("/xen/grant-map/retry/others", test_no_retry);
     g_test_add_func("/xen/grant-map/invariant-6/copies", test_copies);
+    g_test_add_func("/xen/grant-map/invariant-6/no-memory",
+                    test_copies_no_memory);
     g_test_add_func("/xen/grant-map/invariant-6/no-room",
                     test_copies_no_room);
     g_test_add_func("/xen/grant-map/invariant-1/detached",
@@ -661,7 +693,10 @@ int main(int argc, char **argv)
                     test_revoke_one);
     g_test_add_func("/xen/grant-map/invariant-2/no-memory",
                     test_revoke_no_memory);
-    g_test_add_func("/xen/grant-map/invariant-2/lost", test_revoke_lost);
+    g_test_add_data_func("/xen/grant-map/invariant-2/lost",
+                         GUINT_TO_POINTER(1), test_revoke_lost);
+    g_test_add_data_func("/xen/grant-map/invariant-2/lost-old-kernel", NULL,
+                         test_revoke_lost);
     g_test_add_data_func("/xen/grant-map/invariant-2/revoke-replace",
                          GUINT_TO_POINTER(1), test_revoke_keeps);
     g_test_add_data_func("/xen/grant-map/invariant-2/revoke-unmap",

@@ -26,6 +26,7 @@
 #include "hw/xen/xen-pv-ring.h"
 #include "hw/xen/xen-sndif.h"
 #include "fake-grants.h"
+#include "faults.h"
 
 #define PAGE            4096
 #define STREAMS         3
@@ -1480,6 +1481,207 @@ static void test_hour(Test *t, gconstpointer data)
     assert_alsa(t, 0, QEMU_ALIGN_UP(end, 16000));
 }
 
+/* Faults */
+
+static void step(Test *t, uint32_t stream, struct xensnd_req req, bool faulty)
+{
+    int32_t status = call(t, stream, req);
+
+    if (!faulty) {
+        g_assert_cmpstr(t->last_why, ==, NULL);
+        g_assert_cmpint(status, ==, 0);
+    }
+}
+
+/* A host that goes on whether or not the pages can be reached */
+static void sound_goes_on(Test *t, bool faulty)
+{
+    static const uint8_t noise[4000];
+    size_t n = 4000, left;
+    const void *data;
+
+    for (left = 8000; left && xen_sndif_peek(t->card, 0, &data, &n);
+         left -= n, n = left) {
+        g_assert_true(faulty || data);
+        xen_sndif_played(t->card, 0, n);
+    }
+    g_assert_true(faulty || left == 0);
+    xen_sndif_recorded(t->card, CAPTURE, noise, sizeof(noise));
+    xen_sndif_recorded(t->card, CAPTURE, noise, sizeof(noise));
+    take_events(t, 0);
+    take_events(t, CAPTURE);
+}
+
+static void use_sound(Test *t, const uint32_t *dirs, bool faulty)
+{
+    uint32_t s;
+
+    for (s = 0; s <= CAPTURE; s++) {
+        alsa_clear(&t->front[s].alsa[0], 16000, 4000);
+        alsa_clear(&t->front[s].alsa[1], 16000, 4000);
+        step(t, s, req_open(48000, XENSND_PCM_FORMAT_S16_LE, 2, 16000, 4000,
+                            dirs[s]), faulty);
+        step(t, s, req_rw(XENSND_OP_GET_VOLUME, 0, 8), faulty);
+        step(t, s, req_rw(XENSND_OP_SET_VOLUME, 0, 8), faulty);
+        step(t, s, req_rw(XENSND_OP_MUTE, 4096, 2), faulty);
+        step(t, s, req_rw(XENSND_OP_UNMUTE, 4096, 2), faulty);
+        step(t, s, req_rw(s == CAPTURE ? XENSND_OP_READ : XENSND_OP_WRITE,
+                          0, 8000), faulty);
+        step(t, s, req_trigger(XENSND_OP_TRIGGER_START), faulty);
+    }
+    /* Idle mappings may go at any time, and are made again */
+    xen_pgdir_mapper_trim(t->mapper);
+    sound_goes_on(t, faulty);
+    for (s = 0; s <= CAPTURE; s++) {
+        step(t, s, req_trigger(XENSND_OP_TRIGGER_PAUSE), faulty);
+        step(t, s, req_trigger(XENSND_OP_TRIGGER_RESUME), faulty);
+    }
+    /* One stream ends properly, the other with the connection */
+    step(t, CAPTURE, req_trigger(XENSND_OP_TRIGGER_STOP), faulty);
+    step(t, CAPTURE, new_req(XENSND_OP_CLOSE), faulty);
+}
+
+static void sound_cycle(void *opaque, bool faulty)
+{
+    Test *t = opaque;
+    XenSndifStats stats;
+    uint32_t dirs[2], i;
+
+    for (i = 0; i < STREAMS; i++) {
+        front_attach(t, i);
+    }
+    for (i = 0; i < 2; i++) {
+        dirs[i] = fake_grants_make_directory(t->grants, 4, NULL);
+    }
+    use_sound(t, dirs, faulty);
+    xen_sndif_reset(t->card);
+
+    xen_sndif_stats(t->card, &stats);
+    g_assert_cmpuint(stats.open, ==, 0);
+    g_assert_cmpuint(stats.total_pages, ==, 0);
+    for (i = 0; i < 2; i++) {
+        g_assert_true(fake_grants_end_directory(t->grants, dirs[i], 4));
+    }
+}
+
+static void test_faults(Test *t, gconstpointer data)
+{
+    XenSndifStats stats;
+
+    g_assert_cmpuint(faults_in_turn(t->grants, data ? "sound, page by page"
+                                                    : "sound",
+                                    sound_cycle, t), >=, 20);
+    xen_sndif_stats(t->card, &stats);
+    g_assert_cmpuint(stats.faults, >, 0);
+}
+
+/* A stream that is not there has nothing, and nothing happens to it */
+static void test_no_stream(Test *t, gconstpointer data)
+{
+    XenSndifStreamInfo info;
+    bool more = true;
+    const void *bytes;
+    size_t n = 4;
+
+    xen_sndif_attach(t->card, STREAMS, t->front[0].sring, t->front[0].evt);
+    send_req(t, 0, new_req(XENSND_OP_CLOSE));
+    g_assert_cmpint(xen_sndif_process(t->card, STREAMS, &more), ==, 0);
+    g_assert_false(more);
+    g_assert_cmpuint(t->answers, ==, 0);
+    g_assert_false(xen_sndif_peek(t->card, STREAMS, &bytes, &n));
+    xen_sndif_played(t->card, STREAMS, 4);
+    xen_sndif_recorded(t->card, STREAMS, "1234", 4);
+    g_assert_cmpuint(xen_sndif_position(t->card, STREAMS), ==, 0);
+    memset(&info, 0xa5, sizeof(info));
+    xen_sndif_stream_info(t->card, STREAMS, &info);
+    g_assert_false(info.connected);
+    g_assert_cmpstr(info.state, ==, "closed");
+    xen_sndif_free(NULL);
+}
+
+/* What the monitor asks for */
+static void test_info(Test *t, gconstpointer data)
+{
+    XenSndifStreamInfo info;
+
+    xen_sndif_stream_info(t->card, CAPTURE, &info);
+    g_assert_true(info.capture);
+    g_assert_true(info.connected);
+    g_assert_cmpstr(info.state, ==, "closed");
+
+    open_stream(t, 0, XENSND_PCM_FORMAT_S16_LE, 2, 16000, 4000, NULL);
+    xen_sndif_stream_info(t->card, 0, &info);
+    g_assert_false(info.capture);
+    g_assert_false(info.broken);
+    g_assert_cmpstr(info.state, ==, "stopped");
+    g_assert_cmpuint(info.params.rate, ==, 48000);
+    g_assert_cmpuint(info.params.buffer_size, ==, 16000);
+    start(t, 0);
+    play_silence(t, 0, 4004);
+    xen_sndif_stream_info(t->card, 0, &info);
+    g_assert_cmpstr(info.state, ==, "running");
+    g_assert_cmpuint(info.position, ==, 4004);
+    g_assert_cmpuint(info.silent_bytes, ==, 4004);
+    g_assert_cmpuint(info.events, ==, 2);
+    good(t, 0, req_trigger(XENSND_OP_TRIGGER_PAUSE));
+    xen_sndif_stream_info(t->card, 0, &info);
+    g_assert_cmpstr(info.state, ==, "paused");
+}
+
+/* A card that takes any rate between two, as toolstacks may say */
+static void test_rate_range(Test *t, gconstpointer data)
+{
+    const XenSndifCaps caps = {
+        .formats = 1ull << XENSND_PCM_FORMAT_S16_LE,
+        .rate_min = 8000,
+        .rate_max = 96000,
+        .channels_max = 2,
+        .buffer_max = 65536,
+    };
+    static const struct {
+        uint32_t rate;
+        int32_t status;
+    } opens[] = {
+        { 7999, -EINVAL }, { 8000, 0 }, { 12345, 0 }, { 96000, 0 },
+        { 96001, -EINVAL }, { 0, -EINVAL },
+    };
+    static const uint32_t queries[][5] = {
+        /* asked from, to; good; answered from, to */
+        { 0, UINT32_MAX, true, 8000, 96000 },
+        { 9000, 10000, true, 9000, 10000 },
+        { 96000, 100000, true, 96000, 96000 },
+        { 96001, 100000, false },
+        { 0, 7999, false },
+        { 10000, 9000, false },
+    };
+    uint32_t dir = fake_grants_make_directory(t->grants, 4, NULL);
+    struct xensnd_query_hw_param got;
+    struct xensnd_req req;
+    unsigned int i;
+
+    xen_sndif_free(t->card);
+    t->card = xen_sndif_new(&rec_ops, t, t->mapper,
+                            &(XenSndifLimits) { .max_total_pages = 600 });
+    xen_sndif_add_stream(t->card, &caps);
+    front_attach(t, 0);
+    for (i = 0; i < ARRAY_SIZE(opens); i++) {
+        g_assert_cmpint(call(t, 0, req_open(opens[i].rate,
+                                            XENSND_PCM_FORMAT_S16_LE, 1,
+                                            16000, 4000, dir)),
+                        ==, opens[i].status);
+        good(t, 0, new_req(XENSND_OP_CLOSE));
+    }
+    for (i = 0; i < ARRAY_SIZE(queries); i++) {
+        req = req_query(UINT64_MAX, queries[i][0], queries[i][1], 0,
+                        UINT32_MAX, 0, UINT32_MAX, 0, UINT32_MAX);
+        g_assert_cmpint(call_full(t, 0, req, &got), ==,
+                        queries[i][2] ? 0 : -EINVAL);
+        g_assert_cmpuint(got.rates.min, ==, queries[i][3]);
+        g_assert_cmpuint(got.rates.max, ==, queries[i][4]);
+    }
+    xen_sndif_free(g_steal_pointer(&t->card));
+}
+
 #define ADD(path, test) \
     g_test_add("/xen/sndif/" path, Test, NULL, setup, test, teardown)
 
@@ -1513,6 +1715,10 @@ int main(int argc, char **argv)
     ADD_BOTH("volume", test_volume);
     ADD("quota", test_quota);
     ADD_BOTH("map-faults", test_map_faults);
+    ADD_BOTH("faults", test_faults);
+    ADD("no-stream", test_no_stream);
+    ADD("info", test_info);
+    ADD("rate-range", test_rate_range);
     ADD("stop-behind-writes", test_stop_behind_writes);
     ADD("inv1/broken-ring", test_inv1_broken_ring);
     ADD("inv2/close", test_inv2_close);

@@ -117,11 +117,11 @@ const char *xen_sndif_check_range(uint32_t size,
 }
 
 /* Narrow an interval; returns whether anything is left of it */
-static bool narrow(uint32_t *min, uint32_t *max, uint64_t low, uint64_t high)
+static bool narrow(uint32_t *min, uint32_t *max, uint32_t low, uint64_t high)
 {
-    *min = MIN(MAX(*min, low), UINT32_MAX);
+    *min = MAX(*min, low);
     *max = MIN(*max, high);
-    return low <= UINT32_MAX && *min <= *max;
+    return *min <= *max;
 }
 
 static bool narrow_rates(const XenSndifCaps *caps, uint32_t *min,
@@ -138,7 +138,9 @@ static bool narrow_rates(const XenSndifCaps *caps, uint32_t *min,
             high = MAX(high, caps->rates[i]);
         }
     }
-    return low <= high && narrow(min, max, low, high);
+    *min = low;
+    *max = high;
+    return low <= high;
 }
 
 /* Of the formats that are left, the bytes of the smallest sample */
@@ -185,9 +187,6 @@ const char *xen_sndif_check_query(const XenSndifCaps *caps,
         return "no such period";
     }
     /* A buffer holds one period at least */
-    if (!narrow(&rsp->buffer.min, &rsp->buffer.max, rsp->period.min,
-                rsp->buffer.max)) {
-        return "no such buffer size";
-    }
+    rsp->buffer.min = MAX(rsp->buffer.min, rsp->period.min);
     return NULL;
 }
