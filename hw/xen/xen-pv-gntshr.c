@@ -9,47 +9,17 @@
 
 #include "qemu/osdep.h"
 
-#include <sys/ioctl.h>
-#include <xen/sys/gntdev.h>
-#include <xengnttab.h>
-#include <xentoollog.h>
-
 #include "hw/xen/xen.h"
 #include "hw/xen/xen-backend.h"
 #include "hw/xen/xen-pv-share.h"
+#include "pgdir/linux-grants.h"
 #include "qemu/cutils.h"
 
 #define GNTALLOC_LIMIT "/sys/module/xen_gntalloc/parameters/limit"
 
-/*
- * Without a logger of ours the library would write a line to stderr for each
- * refusal, and a guest can cause as many as it likes.
- */
-static void quiet_message(xentoollog_logger *logger, xentoollog_level level,
-                          int errnoval, const char *context,
-                          const char *format, va_list al)
-{
-}
-
-static void quiet_progress(xentoollog_logger *logger, const char *context,
-                           const char *doing_what, int percent,
-                           unsigned long done, unsigned long total)
-{
-}
-
-static void quiet_destroy(xentoollog_logger *logger)
-{
-}
-
-static xentoollog_logger quiet_logger = {
-    .vmessage = quiet_message,
-    .progress = quiet_progress,
-    .destroy = quiet_destroy,
-};
-
 static void *gntshr_open(void)
 {
-    return xengntshr_open(&quiet_logger, 0);
+    return xengntshr_open(xen_linux_grants_logger(), 0);
 }
 
 static void gntshr_close(void *handle)
@@ -68,50 +38,16 @@ static void gntshr_unshare(void *handle, void *addr, uint32_t count)
     xengntshr_unshare(handle, addr, count);
 }
 
-/* Move anonymous memory over a mapping: the kernel unmaps what was there */
-static int move_over(void *copy, void *addr, uint32_t count)
-{
-    size_t size = (size_t)count << XEN_PAGE_SHIFT;
-
-    return mremap(copy, size, size, MREMAP_MAYMOVE | MREMAP_FIXED,
-                  addr) == MAP_FAILED ? -1 : 0;
-}
-
-/* All that xengntshr_unshare() does is munmap() */
 static int gntshr_replace_share(void *handle, void *addr, uint32_t count,
                                 void *copy)
 {
-    return move_over(copy, addr, count);
+    return xen_linux_grants_replace_share(addr, count, copy);
 }
 
-/*
- * What xengnttab_unmap() does, but for its munmap(), which would leave the
- * address to whoever comes first.
- */
 static int gntshr_replace_map(xengnttab_handle *xgt, void *addr,
                               uint32_t *refs, uint32_t count, void *copy)
 {
-    struct ioctl_gntdev_get_offset_for_vaddr where = {
-        .vaddr = (uintptr_t)addr,
-    };
-    struct ioctl_gntdev_unmap_grant_ref unmap = { .count = count };
-    int fd = xengnttab_fd(xgt);
-
-    if (ioctl(fd, IOCTL_GNTDEV_GET_OFFSET_FOR_VADDR, &where) < 0) {
-        return -1;
-    }
-    if (where.count != count) {
-        errno = EINVAL;
-        return -1;
-    }
-    if (move_over(copy, addr, count) < 0) {
-        return -1;
-    }
-    /* Nothing could be done better about a failure than to go on */
-    unmap.index = where.offset;
-    ioctl(fd, IOCTL_GNTDEV_UNMAP_GRANT_REF, &unmap);
-
-    return 0;
+    return xen_linux_grants_replace_map(xgt, addr, count, copy);
 }
 
 /*

@@ -26,30 +26,30 @@
 extern "C" {
 #endif
 
-/** XEN_PGDIR_ABI_VERSION: what xen_pgdir_abi_version() returns for this file */
+/* XEN_PGDIR_ABI_VERSION: what xen_pgdir_abi_version() returns for this file */
 #define XEN_PGDIR_ABI_VERSION   1u
 
-/** XEN_PGDIR_PAGE_SIZE: bytes of a page, of the protocol and of a grant */
+/* XEN_PGDIR_PAGE_SIZE: bytes of a page, of the protocol and of a grant */
 #define XEN_PGDIR_PAGE_SIZE     4096u
 
-/** XEN_PGDIR_REFS_PER_PAGE: data references that one directory page holds */
+/* XEN_PGDIR_REFS_PER_PAGE: data references that one directory page holds */
 #define XEN_PGDIR_REFS_PER_PAGE 1023u
 
-/** XEN_PGDIR_WRITABLE: buffer flag: map the data pages for writing, too */
+/* XEN_PGDIR_WRITABLE: buffer flag: map the data pages for writing, too */
 #define XEN_PGDIR_WRITABLE      1u
 
 /**
- * struct XenPgdirMapper - one foreign domain: operations, budget, cache
+ * typedef XenPgdirMapper - one foreign domain: operations, budget, cache
  */
 typedef struct XenPgdirMapper XenPgdirMapper;
 
 /**
- * struct XenPgdirBuffer - one directory's buffer: its size and references
+ * typedef XenPgdirBuffer - one directory's buffer: its size and references
  */
 typedef struct XenPgdirBuffer XenPgdirBuffer;
 
 /**
- * struct XenPgdirView - a pinned, contiguous window of a buffer
+ * typedef XenPgdirView - a pinned, contiguous window of a buffer
  */
 typedef struct XenPgdirView XenPgdirView;
 
@@ -172,6 +172,28 @@ uint32_t xen_pgdir_abi_version(void);
 int32_t xen_pgdir_mapper_new(const XenPgdirGrantOps *ops, void *opaque,
                              const XenPgdirConfig *config,
                              XenPgdirMapper **mapper);
+
+/**
+ * xen_pgdir_mapper_open: make a mapper of the grant device of a real Xen
+ * @domid: the foreign domain's number
+ * @config: limits; copied
+ * @mapper: where to store the new mapper; its one reference is the caller's
+ *
+ * This is xen_pgdir_mapper_new() with operations over libxengnttab, and, for
+ * xen_pgdir_buffer_new_shared(), over libxengntshr, whose device is opened
+ * when a buffer is shared for the first time.  What a refusal means is told by
+ * the result alone: nothing is written to stderr.  How many pages the kernel
+ * maps or shares at most are parameters of its modules xen-gntdev and
+ * xen-gntalloc.
+ *
+ * The function is in the library libxenpgdir; QEMU has operations of its own.
+ *
+ * Returns: 0; -EINVAL for a @domid of 0x7ff0 or more, or as
+ * xen_pgdir_mapper_new(); or why the device cannot be opened: -ENOENT where
+ * there is no Xen, -EACCES, ...
+ */
+int32_t xen_pgdir_mapper_open(uint32_t domid, const XenPgdirConfig *config,
+                              XenPgdirMapper **mapper);
 
 /**
  * xen_pgdir_mapper_ref: take one more reference
