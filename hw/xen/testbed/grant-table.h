@@ -2,12 +2,35 @@
 /*
  * A model of the hypervisor's grant tables, for tests.
  *
- * One granting domain.  Three tables, as in Xen: the shared entries, in the
- * granting domain's memory, which that domain writes at any time; the active
- * entries, private, with the pin counts; and the map track, one entry for
- * each mapping, whose index is the handle that unmapping takes.
+ * Three tables, as in Xen, and all of them finite:
  *
- * Access mode only; a grant to copy from or to is a pin without a mapping.
+ *   shared entries   one table for each domain, in memory that the domain
+ *                    writes at any time; layout and flags are version 1 of
+ *                    xen/grant_table.h, the index is the grant reference
+ *   active entries   one beside each shared entry, private: to whom, which
+ *                    frame, and how often it is pinned
+ *   map track        one table for each mapping domain: an entry for each
+ *                    mapping, whose index is the handle
+ *
+ * Operations come in batches, have the form of the hypercalls' arguments, and
+ * leave in each entry a status of its own, GNTST_* of xen/grant_table.h; as
+ * there an entry that fails does not stop those behind it, and undoing the
+ * others is the caller's business.  Which status stands for which error
+ * follows Xen:
+ *
+ *   GNTST_bad_domain    there is no such domain, or it is dying
+ *   GNTST_bad_gntref    no such reference, or (map) no kind of mapping asked
+ *   GNTST_bad_handle    no mapping of that handle
+ *   GNTST_bad_virt_addr the address has no page table entry
+ *   GNTST_bad_page      the frame does not belong to who grants (or
+ *                       transfers) it, or (transfer) is used still
+ *   GNTST_no_space      the map track is full
+ *   GNTST_general_error everything else that an entry does not permit, pins
+ *                       that cannot be counted, entries that do not rest
+ *
+ * All functions want the caller to hold the machine's lock, if several
+ * processes share it.  The domains themselves need none to write their
+ * entries: grant-refs.h is their side.
  *
  * Copyright (c) 2026 The Xen PV display and sound for QEMU authors
  */
@@ -15,36 +38,13 @@
 #ifndef HW_XEN_TESTBED_GRANT_TABLE_H
 #define HW_XEN_TESTBED_GRANT_TABLE_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
-/* Flags of a shared entry: xen/grant_table.h, GTF_* */
-#define XEN_GRANT_TYPE_MASK     0x0003u
-#define XEN_GRANT_ACCESS        0x0001u
-#define XEN_GRANT_READONLY      0x0004u
-#define XEN_GRANT_READING       0x0008u
-#define XEN_GRANT_WRITING       0x0010u
-#define XEN_GRANT_SUB_PAGE      0x0100u
+#include "machine.h"
 
 /** XEN_GRANT_MAX_PINS: pins of one kind that an active entry can count */
 #define XEN_GRANT_MAX_PINS      255u
 
 /**
- * struct XenGrantEntry - a shared entry: struct grant_entry_v1
- */
-typedef struct XenGrantEntry {
-    uint16_t flags;
-    uint16_t domid;
-    uint32_t frame;
-} XenGrantEntry;
-
-/**
- * struct XenGrantTable - the tables of one granting domain
- */
-typedef struct XenGrantTable XenGrantTable;
-
-/**
- * struct XenGrantTableStats - what is in use
+ * struct XenGrantTableStats - what is in use of a domain's grants
  *
  * @mapped: mappings now
  * @peak: the most mappings there were
@@ -57,85 +57,156 @@ typedef struct XenGrantTableStats {
 } XenGrantTableStats;
 
 /**
- * xen_grant_table_new: make the private tables for a shared one
- * @shared: the shared entries; must outlive the table
- * @nr_entries: their number
- * @nr_pages: pages of the domain's memory; frames must be below
- * @max_mappings: size of the map track
+ * xen_grant_table_map: GNTTABOP_map_grant_ref
+ * @m: the machine
+ * @mapper: the domain that maps
+ * @ops: what to map; status, handle and dev_bus_addr are filled in
+ * @count: how many
  *
- * Returns: the table, to be given to xen_grant_table_free().
+ * GNTMAP_host_map and GNTMAP_device_map, each with or without
+ * GNTMAP_readonly, are the kinds of mappings.  On success dev_bus_addr is the
+ * address of the frame, which is never 0, on failure it is 0.
+ *
+ * A host mapping is put at host_addr.  If the machine has page tables, what
+ * was there is overwritten: see xen_grant_table_write_pte().  If it has none
+ * the address is not looked at.
+ *
+ * What the first pin of a reference finds in the shared entry holds until the
+ * last is gone, whatever the domain writes there meanwhile.
+ *
+ * Returns: how many of @ops failed.
  */
-XenGrantTable *xen_grant_table_new(XenGrantEntry *shared, uint32_t nr_entries,
-                                   uint32_t nr_pages, uint32_t max_mappings);
+uint32_t xen_grant_table_map(XenMachine *m, domid_t mapper,
+                             struct gnttab_map_grant_ref *ops,
+                             uint32_t count);
 
 /**
- * xen_grant_table_free: forget the tables; shared flags stay as they are
- * @table: the table, or NULL
+ * xen_grant_table_unmap: GNTTABOP_unmap_grant_ref
+ * @m: the machine
+ * @mapper: the domain that has mapped
+ * @ops: what to unmap; status is filled in
+ * @count: how many
+ *
+ * As in Xen an address that is 0 is ignored: host_addr ends the host mapping
+ * of the handle, dev_bus_addr the device mapping, and when both are gone the
+ * handle is free.
+ *
+ * Returns: how many of @ops failed.
  */
-void xen_grant_table_free(XenGrantTable *table);
+uint32_t xen_grant_table_unmap(XenMachine *m, domid_t mapper,
+                               struct gnttab_unmap_grant_ref *ops,
+                               uint32_t count);
 
 /**
- * xen_grant_table_pin: start to use a page
- * @table: the table
- * @domid: the domain that wants to use it
- * @ref: reference
+ * xen_grant_table_copy: GNTTABOP_copy
+ * @m: the machine; it must have memory
+ * @caller: the domain that copies
+ * @ops: what to copy; status is filled in
+ * @count: how many
+ *
+ * Each side is a grant of the domain that it names or, with domain
+ * DOMID_SELF, a frame of the caller's.
+ *
+ * Returns: how many of @ops failed.
+ */
+uint32_t xen_grant_table_copy(XenMachine *m, domid_t caller,
+                              struct gnttab_copy *ops, uint32_t count);
+
+/**
+ * xen_grant_table_write_pte: a domain writes an entry of its page table
+ * @m: the machine
+ * @domid: the domain
+ * @host_addr: the address that the entry maps
+ * @frame: a frame of its own, or XEN_MACHINE_NO_FRAME to map nothing
+ * @writable: whether it can be written to
+ *
+ * If a foreign frame was mapped there, the first entry of the domain's map
+ * track that mentions that frame, mapped for the same kind of access, is
+ * dropped as by an unmap.  It need not be the one that belongs to the
+ * address: whoever has mapped the same frame more than once should unmap.
+ *
+ * Returns: GNTST_okay, GNTST_bad_domain, GNTST_bad_virt_addr, or
+ * GNTST_bad_page for a frame of somebody else.
+ */
+int16_t xen_grant_table_write_pte(XenMachine *m, domid_t domid,
+                                  uint64_t host_addr, uint32_t frame,
+                                  bool writable);
+
+/**
+ * xen_grant_table_read_pte: what an address of a domain maps
+ * @m: the machine
+ * @domid: the domain
+ * @host_addr: the address
+ * @writable: where to store whether it can be written to; may be NULL
+ *
+ * Returns: the frame, or XEN_MACHINE_NO_FRAME.
+ */
+uint32_t xen_grant_table_read_pte(XenMachine *m, domid_t domid,
+                                  uint64_t host_addr, bool *writable);
+
+/**
+ * xen_grant_table_pin: use a granted frame without mapping it, as to copy
+ * @m: the machine
+ * @user: the domain that uses it
+ * @owner: the domain that grants it
+ * @ref: its reference
  * @write: for writing, too
- * @frame: where to store the number of the page
+ * @frame: where to store the number of the frame
  *
- * What the first pin finds in the shared entry holds until the last is gone,
- * whatever the domain writes there meanwhile.
- *
- * Returns: 0; -EINVAL for a reference outside the table; -EPERM when the
- * entry does not permit that domain this access; -ERANGE for a frame outside
- * the domain's memory; -EBUSY when the pins cannot be counted any more;
- * -EAGAIN when the domain keeps on changing the entry.
+ * Returns: GNTST_okay, or as xen_grant_table_map().
  */
-int xen_grant_table_pin(XenGrantTable *table, uint16_t domid, uint32_t ref,
-                        bool write, uint32_t *frame);
+int16_t xen_grant_table_pin(XenMachine *m, domid_t user, domid_t owner,
+                            uint32_t ref, bool write, uint32_t *frame);
 
 /**
- * xen_grant_table_unpin: stop to use a page
- * @table: the table
- * @ref: reference
+ * xen_grant_table_unpin: undo one xen_grant_table_pin()
+ * @m: the machine
+ * @owner: the domain that grants it
+ * @ref: its reference
  * @write: as it was pinned
  */
-void xen_grant_table_unpin(XenGrantTable *table, uint32_t ref, bool write);
+void xen_grant_table_unpin(XenMachine *m, domid_t owner, uint32_t ref,
+                           bool write);
 
 /**
- * xen_grant_table_map: pin a page and track it as mapped
- * @table: the table
- * @domid: the domain that maps it
- * @ref: reference
- * @write: for writing, too
- * @frame: where to store the number of the page
- *
- * Returns: the handle, which is not negative; -ENOSPC when the map track is
- * full; or as xen_grant_table_pin().
+ * xen_grant_table_release: unmap all that a domain has mapped
+ * @m: the machine
+ * @mapper: the domain
  */
-int xen_grant_table_map(XenGrantTable *table, uint16_t domid, uint32_t ref,
-                        bool write, uint32_t *frame);
+void xen_grant_table_release(XenMachine *m, domid_t mapper);
 
 /**
- * xen_grant_table_unmap: undo one xen_grant_table_map()
- * @table: the table
- * @handle: its handle
+ * xen_grant_table_kill: a domain dies
+ * @m: the machine
+ * @domid: the domain
  *
- * Returns: 0, or -ENOENT for a handle that is none.
+ * What it has mapped is unmapped, its grants cannot be mapped any more, and
+ * its frames become free once nobody has them mapped.
  */
-int xen_grant_table_unmap(XenGrantTable *table, int handle);
+void xen_grant_table_kill(XenMachine *m, domid_t domid);
 
 /**
- * xen_grant_table_stats: read the counters
- * @table: the table
+ * xen_grant_table_stats: read the counters of a domain's grants
+ * @m: the machine
+ * @owner: the domain
  * @stats: where to store them
  */
-void xen_grant_table_stats(const XenGrantTable *table,
+void xen_grant_table_stats(XenMachine *m, domid_t owner,
                            XenGrantTableStats *stats);
 
 /**
  * xen_grant_table_reset_peak: the peak becomes what is mapped now
- * @table: the table
+ * @m: the machine
+ * @owner: the domain that grants
  */
-void xen_grant_table_reset_peak(XenGrantTable *table);
+void xen_grant_table_reset_peak(XenMachine *m, domid_t owner);
+
+/**
+ * xen_grant_status_errno: a status for those who speak errno
+ * @status: GNTST_*
+ *
+ * Returns: 0 or a negative errno value.
+ */
+int xen_grant_status_errno(int16_t status);
 
 #endif /* HW_XEN_TESTBED_GRANT_TABLE_H */

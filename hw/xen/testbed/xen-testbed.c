@@ -102,7 +102,7 @@ struct XenTestbed {
     off_t fd_offset;
     uint8_t *memory;
     uint64_t nr_pages;
-    XenGrantTable *grants;
+    XenMachine machine;         /* of the guest and the backend's domain */
     uint64_t handles;
     uint64_t map_calls;
     uint64_t map_failures;
@@ -115,8 +115,7 @@ struct XenTestbed {
     /* pages that the backend shares: its domain's, at the end of memory */
     uint32_t dom0_pages;
     uint8_t *dom0_states;       /* Dom0State */
-    XenGrantEntry *dom0_entries;
-    XenGrantTable *dom0_grants;
+    grant_entry_v1_t *dom0_entries;
     uint64_t share_calls;
     uint64_t share_failures;
     uint64_t share_leaks;
@@ -164,24 +163,37 @@ typedef struct Mapping {
     bool replaced;
     uint32_t count;
     uint32_t *refs;
-    int *handles;
+    uint32_t *handles;
 } Mapping;
 
 struct xengntdev_handle {
     GHashTable *mappings;       /* address -> Mapping */
 };
 
+static void unmap_handles(const Mapping *mapping)
+{
+    g_autofree struct gnttab_unmap_grant_ref *ops =
+        g_new0(struct gnttab_unmap_grant_ref, mapping->count);
+    uint32_t i, failed;
+
+    for (i = 0; i < mapping->count; i++) {
+        ops[i].host_addr = (uintptr_t)mapping->addr +
+                           ((size_t)i << XEN_PAGE_SHIFT);
+        ops[i].handle = mapping->handles[i];
+    }
+    failed = xen_grant_table_unmap(&testbed->machine, XEN_TESTBED_BACKEND,
+                                   ops, mapping->count);
+    g_assert(!failed);
+}
+
 static void mapping_free(void *opaque)
 {
     Mapping *mapping = opaque;
-    uint32_t i;
 
     if (!mapping->replaced) {
         munmap(mapping->addr, (size_t)mapping->count << XEN_PAGE_SHIFT);
     }
-    for (i = 0; i < mapping->count; i++) {
-        xen_grant_table_unmap(testbed->grants, mapping->handles[i]);
-    }
+    unmap_handles(mapping);
     g_free(mapping->refs);
     g_free(mapping->handles);
     g_free(mapping);
@@ -234,12 +246,47 @@ static bool map_frames(void *addr, const uint32_t *frames, uint32_t count,
     return true;
 }
 
+/* Map all of them, or none; the frames are at the start of @frames */
+static int map_handles(uint32_t domid, uint32_t count, const uint32_t *refs,
+                       int prot, uint8_t *addr, uint32_t *handles,
+                       uint32_t *frames)
+{
+    g_autofree struct gnttab_map_grant_ref *ops =
+        g_new0(struct gnttab_map_grant_ref, count);
+    Mapping mapped = { .addr = addr, .handles = handles };
+    uint32_t i, failed;
+
+    for (i = 0; i < count; i++) {
+        ops[i].host_addr = (uintptr_t)addr + ((size_t)i << XEN_PAGE_SHIFT);
+        ops[i].flags = GNTMAP_host_map |
+                       (prot & PROT_WRITE ? 0 : GNTMAP_readonly);
+        ops[i].ref = refs[i];
+        ops[i].dom = domid;
+    }
+    failed = xen_grant_table_map(&testbed->machine, XEN_TESTBED_BACKEND, ops,
+                                 count);
+    for (i = 0; i < count; i++) {
+        if (ops[i].status == GNTST_okay) {
+            frames[mapped.count] = ops[i].dev_bus_addr >> XEN_PAGE_SHIFT;
+            handles[mapped.count++] = ops[i].handle;
+        }
+    }
+    if (failed) {
+        unmap_handles(&mapped);
+        /* Whatever it was: all that Linux tells its user is EINVAL */
+        return -EINVAL;
+    }
+    return 0;
+}
+
 static int do_map_refs(xengnttab_handle *xgt, uint32_t count, uint32_t domid,
                        const uint32_t *refs, int prot, void **addr)
 {
+    size_t size = (size_t)count << XEN_PAGE_SHIFT;
+    g_autofree uint32_t *handles = NULL;
     g_autofree uint32_t *frames = NULL;
     Mapping *mapping;
-    uint32_t mapped;
+    void *at;
     int err;
 
     err = testbed_fault(&testbed->fail_map);
@@ -255,47 +302,32 @@ static int do_map_refs(xengnttab_handle *xgt, uint32_t count, uint32_t domid,
         return -EINVAL;
     }
 
+    at = mmap(NULL, size, PROT_NONE,
+              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (at == MAP_FAILED) {
+        return -errno;
+    }
     frames = g_new(uint32_t, count);
+    handles = g_new(uint32_t, count);
+    err = map_handles(domid, count, refs, prot, at, handles, frames);
+    if (err) {
+        munmap(at, size);
+        return err;
+    }
+
     mapping = g_new0(Mapping, 1);
+    mapping->addr = at;
     mapping->count = count;
     mapping->refs = g_memdup2(refs, count * sizeof(refs[0]));
-    mapping->handles = g_new(int, count);
-    for (mapped = 0; mapped < count; mapped++) {
-        mapping->handles[mapped] =
-            xen_grant_table_map(testbed->grants, XEN_TESTBED_BACKEND,
-                                refs[mapped], prot & PROT_WRITE,
-                                &frames[mapped]);
-        if (mapping->handles[mapped] < 0) {
-            /* Whatever it was: all that Linux tells its user is EINVAL */
-            err = -EINVAL;
-            goto undo;
-        }
-    }
-
-    mapping->addr = mmap(NULL, (size_t)count << XEN_PAGE_SHIFT, PROT_NONE,
-                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (mapping->addr == MAP_FAILED) {
+    mapping->handles = g_steal_pointer(&handles);
+    if (!map_frames(at, frames, count, prot)) {
         err = -errno;
-        goto undo;
+        mapping_free(mapping);
+        return err;
     }
-    if (!map_frames(mapping->addr, frames, count, prot)) {
-        err = -errno;
-        munmap(mapping->addr, (size_t)count << XEN_PAGE_SHIFT);
-        goto undo;
-    }
-
-    g_hash_table_insert(xgt->mappings, mapping->addr, mapping);
-    *addr = mapping->addr;
+    g_hash_table_insert(xgt->mappings, at, mapping);
+    *addr = at;
     return 0;
-
-undo:
-    while (mapped-- > 0) {
-        xen_grant_table_unmap(testbed->grants, mapping->handles[mapped]);
-    }
-    g_free(mapping->refs);
-    g_free(mapping->handles);
-    g_free(mapping);
-    return err;
 }
 
 static void *testbed_gnttab_map_refs(xengnttab_handle *xgt, uint32_t count,
@@ -348,8 +380,9 @@ static int copy_segment(bool to_domain, XenGrantCopySegment *seg)
         seg->len > XEN_PAGE_SIZE - offset) {
         return -EINVAL;
     }
-    ret = xen_grant_table_pin(testbed->grants, XEN_TESTBED_BACKEND, ref,
-                              to_domain, &frame);
+    ret = xen_grant_status_errno(
+        xen_grant_table_pin(&testbed->machine, XEN_TESTBED_BACKEND,
+                            testbed->domid, ref, to_domain, &frame));
     if (ret < 0) {
         return ret;
     }
@@ -359,7 +392,7 @@ static int copy_segment(bool to_domain, XenGrantCopySegment *seg)
     } else {
         memcpy(seg->dest.virt, page + offset, seg->len);
     }
-    xen_grant_table_unpin(testbed->grants, ref, to_domain);
+    xen_grant_table_unpin(&testbed->machine, testbed->domid, ref, to_domain);
     testbed->copies++;
     return 0;
 }
@@ -397,7 +430,10 @@ static struct gnttab_backend_ops testbed_gnttab_ops = {
 /* Shared pages: a grant table in the other direction */
 
 /* The first references are reserved, as in a real domain */
-#define DOM0_FIRST_REF      8
+#define DOM0_FIRST_REF      GNTTAB_NR_RESERVED_ENTRIES
+
+/* Where the guest maps: page tables are its own business, any will do */
+#define GUEST_ADDRESS       XEN_PAGE_SIZE
 
 static uint32_t dom0_frame(uint32_t page)
 {
@@ -406,9 +442,9 @@ static uint32_t dom0_frame(uint32_t page)
 
 static bool dom0_in_use(uint32_t page)
 {
-    XenGrantEntry *entry = &testbed->dom0_entries[DOM0_FIRST_REF + page];
+    grant_entry_v1_t *entry = &testbed->dom0_entries[DOM0_FIRST_REF + page];
 
-    return entry->flags & (XEN_GRANT_READING | XEN_GRANT_WRITING);
+    return entry->flags & (GTF_reading | GTF_writing);
 }
 
 /* As in Linux: what the guest has let go of is found at the next occasion */
@@ -475,8 +511,8 @@ static int do_share(GHashTable *handle, uint32_t domid, uint32_t count,
     memset(*addr, 0, size);
     for (n = 0; n < count; n++) {
         testbed->dom0_states[refs[n] - DOM0_FIRST_REF] = DOM0_SHARED;
-        testbed->dom0_entries[refs[n]] = (XenGrantEntry) {
-            .flags = XEN_GRANT_ACCESS,
+        testbed->dom0_entries[refs[n]] = (grant_entry_v1_t) {
+            .flags = GTF_permit_access,
             .domid = domid,
             .frame = frames[n],
         };
@@ -508,7 +544,7 @@ static void forget_share(GHashTable *handle, void *addr, uint32_t count)
 
     g_assert(refs);
     for (i = 0; i < count; i++) {
-        testbed->dom0_entries[refs[i]].flags &= ~XEN_GRANT_TYPE_MASK;
+        testbed->dom0_entries[refs[i]].flags &= ~GTF_type_mask;
         testbed->dom0_states[refs[i] - DOM0_FIRST_REF] = DOM0_LINGERING;
     }
     g_hash_table_remove(handle, addr);
@@ -572,29 +608,36 @@ static const XenPvShareOps testbed_share_ops = {
     .replace_map = testbed_replace_map,
 };
 
-static void testbed_share_init(XenTestbed *s)
-{
-    uint32_t nr_entries = DOM0_FIRST_REF + s->dom0_pages;
-
-    s->dom0_states = g_new0(uint8_t, s->dom0_pages);
-    s->dom0_entries = g_new0(XenGrantEntry, nr_entries);
-    s->dom0_grants = xen_grant_table_new(s->dom0_entries, nr_entries,
-                                         s->nr_pages, MAX_MAPPINGS);
-}
-
 /* The guest maps a page: Xen checks, the guest finds it by its number */
 static int testbed_guest_map(XenTestbed *s, uint32_t ref, GString *answer)
 {
-    uint32_t frame;
-    int handle;
+    struct gnttab_map_grant_ref op = {
+        .host_addr = GUEST_ADDRESS,
+        .flags = GNTMAP_host_map,
+        .ref = ref,
+        .dom = XEN_TESTBED_BACKEND,
+    };
 
-    handle = s->dead ? -ESRCH : xen_grant_table_map(s->dom0_grants, s->domid,
-                                                    ref, true, &frame);
-    if (handle < 0) {
-        return handle;
+    if (s->dead) {
+        return -ESRCH;
     }
-    g_string_append_printf(answer, "%" PRIu32 " %d", frame, handle);
-    return 0;
+    xen_grant_table_map(&s->machine, s->domid, &op, 1);
+    if (op.status == GNTST_okay) {
+        g_string_append_printf(answer, "%" PRIu64 " %" PRIu32,
+                               op.dev_bus_addr >> XEN_PAGE_SHIFT, op.handle);
+    }
+    return xen_grant_status_errno(op.status);
+}
+
+static int testbed_guest_unmap(XenTestbed *s, uint32_t handle)
+{
+    struct gnttab_unmap_grant_ref op = {
+        .host_addr = GUEST_ADDRESS,
+        .handle = handle,
+    };
+
+    xen_grant_table_unmap(&s->machine, s->domid, &op, 1);
+    return xen_grant_status_errno(op.status);
 }
 
 /* Event channels */
@@ -1202,9 +1245,9 @@ static int testbed_vanish(XenTestbed *s)
     g_autofree char *dir = g_strdup_printf("/local/domain/%u", s->domid);
     uint32_t i;
 
-    s->dead = true;
-    for (i = 0; i < MAX_MAPPINGS; i++) {
-        xen_grant_table_unmap(s->dom0_grants, i);
+    if (!s->dead) {
+        s->dead = true;
+        xen_grant_table_kill(&s->machine, s->domid);
     }
     for (i = 1; i < XEN_TESTBED_PORTS; i++) {
         testbed_close_port(s, i);
@@ -1224,9 +1267,9 @@ static char *stats_string(XenTestbed *s)
     uint64_t mapped, peak, refs, handles, map_calls, map_failures;
     uint64_t unmap_calls, bad_unmaps, copies, leaks, ports, notifies;
 
-    if (s->grants) {
-        xen_grant_table_stats(s->grants, &grants);
-        xen_grant_table_stats(s->dom0_grants, &dom0_grants);
+    if (s->machine.state) {
+        xen_grant_table_stats(&s->machine, s->domid, &grants);
+        xen_grant_table_stats(&s->machine, XEN_TESTBED_BACKEND, &dom0_grants);
         shared = dom0_collect(DOM0_SHARED);
         lingering = dom0_collect(DOM0_LINGERING);
     }
@@ -1517,8 +1560,7 @@ static int run_request(XenTestbed *s, char **words, GString *answer)
         return parse_number(words[1], &n) ?: testbed_guest_map(s, n, answer);
     }
     if (!strcmp(verb, "unmap")) {
-        return parse_number(words[1], &n) ?:
-            xen_grant_table_unmap(s->dom0_grants, n);
+        return parse_number(words[1], &n) ?: testbed_guest_unmap(s, n);
     }
     if (!strcmp(verb, "stats")) {
         g_autofree char *stats = stats_string(s);
@@ -1527,7 +1569,7 @@ static int run_request(XenTestbed *s, char **words, GString *answer)
         return 0;
     }
     if (!strcmp(verb, "reset-peak")) {
-        xen_grant_table_reset_peak(s->grants);
+        xen_grant_table_reset_peak(&s->machine, s->domid);
         return 0;
     }
     if (!strcmp(verb, "fail")) {
@@ -1636,6 +1678,46 @@ static char *testbed_get_stats(Object *obj, Error **errp)
     return stats_string(XEN_TESTBED(obj));
 }
 
+/* Two domains: each has its pages, and tells by its table who may map them */
+static bool testbed_make_machine(XenTestbed *s, Error **errp)
+{
+    const uint32_t guest_entries =
+        s->grant_frames * XEN_TESTBED_GRANTS_PER_PAGE;
+    const uint32_t dom0_entries = DOM0_FIRST_REF + s->dom0_pages;
+    const uint32_t guest_first = XEN_TESTBED_GRANT_TABLE + s->grant_frames;
+    const XenMachineConfig config = {
+        .nr_frames = s->nr_pages,
+        .nr_domains = 2,
+        .nr_entries = MAX(guest_entries, dom0_entries),
+        .nr_handles = MAX_MAPPINGS,
+    };
+    const size_t size = xen_machine_size(&config);
+    int ret;
+
+    if (!size || s->grant_frames > UINT32_MAX / XEN_TESTBED_GRANTS_PER_PAGE) {
+        error_setg(errp, "the memory or the grant table is too large");
+        return false;
+    }
+    xen_machine_init(&s->machine, g_malloc0(size), &config, s->memory);
+    ret = xen_machine_add_domain(&s->machine, s->domid, guest_entries,
+                                 XEN_TESTBED_GRANT_TABLE);
+    g_assert(!ret);
+    ret = xen_machine_give(&s->machine, s->domid, guest_first,
+                           s->nr_pages - s->dom0_pages - guest_first);
+    g_assert(!ret);
+
+    s->dom0_states = g_new0(uint8_t, s->dom0_pages);
+    s->dom0_entries = g_new0(grant_entry_v1_t, dom0_entries);
+    ret = xen_machine_add_domain(&s->machine, XEN_TESTBED_BACKEND,
+                                 dom0_entries, 0);
+    g_assert(!ret);
+    xen_machine_set_table(&s->machine, XEN_TESTBED_BACKEND, s->dom0_entries);
+    ret = xen_machine_give(&s->machine, XEN_TESTBED_BACKEND,
+                           s->nr_pages - s->dom0_pages, s->dom0_pages);
+    g_assert(!ret);
+    return true;
+}
+
 static bool testbed_use_memory(XenTestbed *s, Error **errp)
 {
     MemoryRegion *mr;
@@ -1669,11 +1751,6 @@ static bool testbed_use_memory(XenTestbed *s, Error **errp)
 
     s->memory = memory_region_get_ram_ptr(mr);
     s->nr_pages = size >> XEN_PAGE_SHIFT;
-    s->grants = xen_grant_table_new(
-        (XenGrantEntry *)(s->memory +
-                          (XEN_TESTBED_GRANT_TABLE << XEN_PAGE_SHIFT)),
-        s->grant_frames * XEN_TESTBED_GRANTS_PER_PAGE, s->nr_pages,
-        MAX_MAPPINGS);
     host_memory_backend_set_mapped(s->memdev, true);
     return true;
 }
@@ -1700,7 +1777,7 @@ static void testbed_realize(DeviceState *dev, Error **errp)
         error_setg(errp, "'chardev' property must be set");
         return;
     }
-    if (!testbed_use_memory(s, errp)) {
+    if (!testbed_use_memory(s, errp) || !testbed_make_machine(s, errp)) {
         return;
     }
 
@@ -1709,7 +1786,6 @@ static void testbed_realize(DeviceState *dev, Error **errp)
     s->watch_points = g_hash_table_new(g_str_hash, g_str_equal);
     s->store = xs_impl_create(s->domid);
     testbed_populate_store(s);
-    testbed_share_init(s);
 
     testbed = s;
     xen_domid = s->domid;
