@@ -36,9 +36,8 @@
 /* Numbers of cards that idx=-1 tries */
 #define XEN_PV_MAX_IDX 100
 
-/* Tries to connect to a frontend that is ready, and the pause between them */
+/* Tries to connect to a frontend that is ready */
 #define XEN_PV_CONNECT_ATTEMPTS 5
-#define XEN_PV_CONNECT_PAUSE_MS 500
 
 /* Log lines that a guest may cause in each window */
 #define XEN_PV_LOG_LINES 10
@@ -282,7 +281,7 @@ static void xen_pv_connect(XenPvBackend *backend)
      */
     if (backend->attempts < XEN_PV_CONNECT_ATTEMPTS) {
         timer_mod(backend->retry, qemu_clock_get_ms(QEMU_CLOCK_REALTIME) +
-                  XEN_PV_CONNECT_PAUSE_MS);
+                  backend->connect_pause);
     } else {
         xen_device_backend_set_state(xendev, XenbusStateClosed);
     }
@@ -682,6 +681,7 @@ static void xen_pv_finalize(Object *obj)
 
 static const Property xen_pv_properties[] = {
     DEFINE_PROP_INT32("idx", XenPvBackend, idx, -1),
+    DEFINE_PROP_UINT32("x-connect-pause", XenPvBackend, connect_pause, 500),
     DEFINE_PROP_UINT32("x-max-map-count", XenPvBackend, max_map_count, 0),
 };
 
@@ -703,6 +703,8 @@ static void xen_pv_class_init(ObjectClass *class, XEN_PV_CLASS_DATA *data)
     device_class_set_props(DEVICE_CLASS(class), xen_pv_properties);
     object_class_property_set_description(class, "idx",
         "number of the card in xenstore; -1 takes the first free one");
+    object_class_property_set_description(class, "x-connect-pause",
+        "for tests: pause between tries to connect to a frontend, in ms");
     object_class_property_set_description(class, "x-max-map-count",
         "for tests: how many grants one call may map; 0 is no limit");
     xen_pv_status_add_properties(class);

@@ -54,7 +54,7 @@ static void remove_dir(const char *path)
     rmdir(path);
 }
 
-void xen_pv_test_end(XenPvTest *t)
+void xen_pv_test_quit(XenPvTest *t)
 {
     XenGuestStats stats;
 
@@ -63,8 +63,15 @@ void xen_pv_test_end(XenPvTest *t)
     g_assert_cmpuint(stats.bad_unmaps, ==, 0);
     g_assert_cmpuint(stats.share_leaks, ==, 0);
     qtest_quit(t->qts);
-
+    t->qts = NULL;
     g_assert_cmpuint(xen_guest_count_in_use(t->guest), ==, 0);
+}
+
+void xen_pv_test_end(XenPvTest *t)
+{
+    if (t->qts) {
+        xen_pv_test_quit(t);
+    }
     g_assert_cmpuint(xen_front_display_free(t->display), ==, 0);
     xen_guest_free(t->guest);
     remove_dir(t->dir);

@@ -35,6 +35,9 @@ typedef struct XenPvTest {
 void xen_pv_test_start(XenPvTest *t, const char *testbed, const char *args);
 
 /* Nothing may have leaked, and no page may be in use after QEMU has quit */
+void xen_pv_test_quit(XenPvTest *t);
+
+/* That too, if it has not been done; then what the test had is gone */
 void xen_pv_test_end(XenPvTest *t);
 
 void xen_pv_test_connect(XenFrontDisplay *display);

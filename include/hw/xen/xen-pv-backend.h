@@ -38,6 +38,8 @@ typedef struct XenPvLog {
  * @xendev: the device on the XenBus
  * @idx: property "idx": number of the card in xenstore; -1 asks for the first
  *     free one
+ * @connect_pause: property "x-connect-pause": ms between two tries to connect
+ *     to a frontend that is ready
  * @max_map_count: property "x-max-map-count": how many grants one call may
  *     map, for tests; 0 leaves it to the platform, which takes any number or
  *     one
@@ -53,6 +55,7 @@ struct XenPvBackend {
     XenDevice xendev; /* must be first */
 
     int32_t idx;
+    uint32_t connect_pause;
     uint32_t max_map_count;
 
     bool connected;

@@ -1,0 +1,207 @@
+/*
+ * QTest of PV cards under attack, over a fake Xen
+ *
+ * One guest has two pairs of cards.  With one pair it mounts the attacks of
+ * the catalogue, one after the other; with the other it flips and plays, and
+ * must not miss a thing.  Each attack is answered as the catalogue says, none
+ * leaves a page mapped, and the attacked card can be connected again.
+ *
+ * Copyright (c) 2026 The Xen PV display and sound for QEMU authors
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+
+#include "qobject/qdict.h"
+
+#include "../frontend/xen-attacks.h"
+#include "xen-pv-witness.h"
+
+#define DISPLAY_OPTIONS "xen-pvdisplay,id=victim,idx=0," \
+                        "connectors=160x120;160x120,be-alloc=on," \
+                        "x-connect-pause=1"
+#define SOUND_OPTIONS   "xen-pvsound,id=victim-sound,idx=0,streams=pc," \
+                        "audiodev=victim-audio,x-connect-pause=1"
+
+#define VICTIMS         "-device '" DISPLAY_OPTIONS "' " \
+                        "-audiodev none,id=victim-audio " \
+                        "-device " SOUND_OPTIONS " "
+
+/* Fewer pages to share than an attack asks for */
+#define TESTBED         ",dom0-pages=256"
+
+/**
+ * struct Scene - a QEMU, who attacks it, and who watches
+ *
+ * @tried, @survived: attacks
+ * @left: pages that the backend kept
+ */
+typedef struct Scene {
+    XenPvTest test;
+    XenPvWitness witness;
+    XenFrontSound *sound;
+    XenAttacker attacker;
+    unsigned int tried;
+    unsigned int survived;
+    uint64_t left;
+} Scene;
+
+static Scene total;
+
+static void scene_start(Scene *s, const char *testbed)
+{
+    memset(s, 0, sizeof(*s));
+    xen_pv_test_start(&s->test, testbed, VICTIMS WITNESS_DEVICES);
+    s->sound = xen_front_sound_new(s->test.guest, 0);
+    xen_pv_witness_start(&s->witness, &s->test);
+    xen_attacker_init(&s->attacker, s->test.guest, s->test.display, s->sound);
+    s->attacker.victim_port = s->witness.display->connectors[0].req.port;
+    s->attacker.meanwhile = xen_pv_witness_turn;
+    s->attacker.opaque = &s->witness;
+}
+
+static void scene_end(Scene *s)
+{
+    xen_attacker_clear(&s->attacker);
+    xen_pv_witness_stop(&s->witness);
+    g_assert_cmpuint(xen_front_sound_free(s->sound), ==, 0);
+    xen_pv_test_quit(&s->test);
+    g_assert_true(xen_pv_witness_heard(&s->witness));
+    g_assert_cmpuint(s->witness.failures, ==, 0);
+    xen_pv_witness_free(&s->witness);
+    xen_pv_test_end(&s->test);
+}
+
+static bool monitor_answers(Scene *s)
+{
+    QDict *response = qtest_qmp(s->test.qts,
+                                "{ 'execute': 'query-status' }");
+    bool ok = qdict_haskey(response, "return");
+
+    qobject_unref(response);
+    return ok;
+}
+
+static bool is_there(Scene *s, const char *id)
+{
+    g_autofree char *path = g_strdup_printf("/machine/peripheral/%s", id);
+    QDict *response = qtest_qmp(s->test.qts, "{ 'execute': 'qom-get', "
+                                "'arguments': { 'path': %s, "
+                                "'property': 'type' } }", path);
+    bool found = qdict_haskey(response, "return");
+
+    qobject_unref(response);
+    return found;
+}
+
+/* Unless it is gone, the card is taken away; then it is made anew */
+static void replug(Scene *s, bool sound)
+{
+    const char *id = sound ? "victim-sound" : "victim";
+
+    qobject_unref(qtest_qmp(s->test.qts, "{ 'execute': 'device_del', "
+                            "'arguments': { 'id': %s } }", id));
+    while (is_there(s, id)) {
+        xen_pv_witness_turn(&s->witness);
+    }
+    qtest_qmp_assert_success(s->test.qts,
+                             "{ 'execute': 'human-monitor-command', "
+                             "'arguments': { 'command-line': %s } }",
+                             sound ? "device_add " SOUND_OPTIONS
+                                   : "device_add " DISPLAY_OPTIONS);
+    g_assert_true(is_there(s, id));
+}
+
+static bool attack(Scene *s, const XenAttack *attack)
+{
+    XenAttacker *a = &s->attacker;
+    bool ok = true;
+    uint32_t left;
+    int result;
+
+    g_assert_cmpint(xen_attack_connect(a, attack->needs), ==, 0);
+    xen_pv_witness_ask(&s->witness);
+    result = attack->run(a, attack->arg);
+    ok &= xen_attack_is_met(attack, result);
+    if (!ok) {
+        g_test_message("%s/%s: %s, but expected was: %s", attack->group,
+                       attack->name, xen_attack_result(result),
+                       xen_attack_result(attack->expected));
+    }
+    xen_pv_witness_ask(&s->witness);
+    ok &= xen_pv_witness_check(&s->witness);
+    ok &= monitor_answers(s);
+
+    if (attack->needs & XEN_ATTACK_REPLUG) {
+        replug(s, attack->needs & XEN_ATTACK_SOUND);
+    }
+    if (xen_attack_recover(a, attack->needs, &left) < 0) {
+        g_test_message("%s/%s: the backend is not ready for a new connection",
+                       attack->group, attack->name);
+        ok = false;
+    }
+    left += xen_pv_witness_others(&s->witness);
+    xen_pv_witness_turn(&s->witness);
+    printf("# %s %s/%s: %s: %s, %u pages left\n", ok ? "survived" : "FAILED",
+           attack->group, attack->name, attack->what,
+           xen_attack_result(result), left);
+    s->left += left;
+    return ok && !left;
+}
+
+/* The attacks of one group */
+static void test_group(const void *group)
+{
+    const XenAttack *const *all;
+    Scene s;
+
+    scene_start(&s, TESTBED);
+    for (all = xen_attacks(); *all; all++) {
+        if (g_str_equal((*all)->group, group)) {
+            s.tried++;
+            s.survived += attack(&s, *all);
+        }
+    }
+    printf("# %s: %u attacks tried, %u survived, %" PRIu64 " pages left "
+           "mapped, %" PRIu64 " flips and %" PRIu64 " ms of sound beside "
+           "them\n", (const char *)group, s.tried, s.survived, s.left,
+           s.witness.flips, s.witness.frames / 48);
+    total.tried += s.tried;
+    total.survived += s.survived;
+    total.left += s.left;
+    g_assert_cmpuint(s.tried, >, 0);
+    g_assert_cmpuint(s.survived, ==, s.tried);
+    scene_end(&s);
+}
+
+static bool is_first_of_group(const XenAttack *const *attack)
+{
+    const XenAttack *const *other = xen_attacks();
+
+    while (!g_str_equal((*other)->group, (*attack)->group)) {
+        other++;
+    }
+    return other == attack;
+}
+
+int main(int argc, char **argv)
+{
+    const XenAttack *const *all;
+    int ret;
+
+    g_test_init(&argc, &argv, NULL);
+    setlinebuf(stdout);
+    for (all = xen_attacks(); *all; all++) {
+        g_autofree char *name = g_strdup_printf("xen-pv-hostile/%s",
+                                                (*all)->group);
+
+        if (is_first_of_group(all)) {
+            qtest_add_data_func(name, (*all)->group, test_group);
+        }
+    }
+    ret = g_test_run();
+    printf("# all: %u attacks tried, %u survived, %" PRIu64 " pages left "
+           "mapped\n", total.tried, total.survived, total.left);
+    return ret;
+}
