@@ -105,7 +105,7 @@ static int chain_too_long(XenAttacker *a, const void *arg)
 static int chain_revoked(XenAttacker *a, const void *arg)
 {
     XenFrontPgdir *pgdir = attack_pgdir(a, TWO_DIRS * XEN_GUEST_PAGE);
-    grant_entry_v1_t *entry = xen_guest_entry(a->guest, pgdir->dir_refs[1]);
+    grant_entry_v1_t *entry = attack_entry(a, pgdir->dir_refs[1]);
 
     entry->flags = 0;
     return create(a, TWO_DIRS, xen_front_pgdir_ref(pgdir));
@@ -261,7 +261,7 @@ static int entry_is(XenAttacker *a, const void *arg)
     int ret;
 
     dir_chain(a, 1, &dir, &ref);
-    entry = xen_guest_entry(a->guest, dir->refs[0]);
+    entry = attack_entry(a, dir->refs[0]);
     entry->flags = bad->flags ?: entry->flags;
     entry->domid = bad->domid ?: entry->domid;
     entry->frame = bad->frame ?: entry->frame;
@@ -279,7 +279,7 @@ static int dir_entry_is(XenAttacker *a, const void *arg)
     int ret;
 
     dir_chain(a, 1, &dir, &ref);
-    entry = xen_guest_entry(a->guest, ref);
+    entry = attack_entry(a, ref);
     entry->flags = bad->flags ?: entry->flags;
     entry->domid = bad->domid ?: entry->domid;
     entry->frame = bad->frame ?: entry->frame;
@@ -295,7 +295,7 @@ static int entry_cleared_while_shown(XenAttacker *a, const void *arg)
     int ret;
 
     for (i = 0; i < a->shown->pgdir->nr_pages; i++) {
-        xen_guest_entry(a->guest, a->shown->pgdir->refs[i])->flags = 0;
+        attack_entry(a, a->shown->pgdir->refs[i])->flags = 0;
     }
     attack_meanwhile(a);
     ret = xen_front_flip(attack_connector(a), a->shown->fb);
@@ -308,7 +308,7 @@ static int entry_moved_while_shown(XenAttacker *a, const void *arg)
     uint32_t i;
 
     for (i = 0; i < a->shown->pgdir->nr_pages; i++) {
-        xen_guest_entry(a->guest, a->shown->pgdir->refs[i])->frame = i;
+        attack_entry(a, a->shown->pgdir->refs[i])->frame = i;
     }
     attack_meanwhile(a);
     return xen_front_flip(attack_connector(a), a->shown->fb);
@@ -380,7 +380,7 @@ static int race_entry(XenAttacker *a, const void *arg)
     int ret;
 
     dir_chain(a, 1, &dir, &ref);
-    entry = xen_guest_entry(a->guest, dir->refs[0]);
+    entry = attack_entry(a, dir->refs[0]);
     page = entry->frame;
     ret = race(a, &entry->frame, page, UINT32_MAX, 1, ref);
     entry->frame = page;

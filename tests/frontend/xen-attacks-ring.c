@@ -335,15 +335,15 @@ static int events_full(XenAttacker *a, const void *arg)
 
 static int ring_revoked(XenAttacker *a, const void *arg)
 {
-    xen_guest_entry(a->guest, attack_connector(a)->req.ref)->flags = 0;
-    xen_guest_entry(a->guest, attack_connector(a)->evt.ref)->flags = 0;
+    attack_entry(a, attack_connector(a)->req.ref)->flags = 0;
+    attack_entry(a, attack_connector(a)->evt.ref)->flags = 0;
     return flip(a);
 }
 
 static int ring_moved(XenAttacker *a, const void *arg)
 {
-    xen_guest_entry(a->guest, attack_connector(a)->req.ref)->frame = 3;
-    xen_guest_entry(a->guest, attack_connector(a)->evt.ref)->domid = 7;
+    attack_entry(a, attack_connector(a)->req.ref)->frame = 3;
+    attack_entry(a, attack_connector(a)->evt.ref)->domid = 7;
     return flip(a);
 }
 

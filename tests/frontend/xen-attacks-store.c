@@ -206,7 +206,7 @@ static int foreign_ring(XenAttacker *a, const void *arg)
     int ret = prepare_display(a);
 
     if (ret == 0) {
-        xen_guest_entry(a->guest, attack_connector(a)->req.ref)->domid = 7;
+        attack_entry(a, attack_connector(a)->req.ref)->domid = 7;
     }
     return ret ?: attack_try_connect(a, false);
 }
@@ -379,8 +379,8 @@ static int unplug(XenAttacker *a, const void *arg)
     for (i = 0; i < 30; i++) {
         xen_front_send(attack_connector(a), &req);
     }
-    return xen_guest_dom0_write(a->guest, online, "0") ?:
-           xen_guest_dom0_write(a->guest, a->display->backend_state, "5") ?:
+    return a->toolstack(a->guest, online, "0") ?:
+           a->toolstack(a->guest, a->display->backend_state, "5") ?:
            released(a);
 }
 

@@ -49,6 +49,9 @@ void attack_meanwhile(XenAttacker *a);
 void *attack_page(XenAttacker *a, bool readonly, uint32_t *ref);
 uint32_t attack_ref(XenAttacker *a, bool readonly);
 
+/* The entry of a reference in the grant table */
+grant_entry_v1_t *attack_entry(XenAttacker *a, uint32_t ref);
+
 /* A buffer, attached to the display, for xen_front_buffer_free(); NULL */
 XenFrontBuffer *attack_buffer(XenAttacker *a, uint64_t cookie);
 

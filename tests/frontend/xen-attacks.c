@@ -102,6 +102,11 @@ uint32_t attack_ref(XenAttacker *a, bool readonly)
     return ref;
 }
 
+grant_entry_v1_t *attack_entry(XenAttacker *a, uint32_t ref)
+{
+    return a->entry(a->guest, ref);
+}
+
 XenFrontPgdir *attack_pgdir(XenAttacker *a, uint64_t size)
 {
     XenFrontPgdir *pgdir = xen_front_pgdir_new(a->guest, size);

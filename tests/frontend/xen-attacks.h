@@ -17,6 +17,8 @@
 #include "xen-front-display.h"
 #include "xen-front-sound.h"
 
+#include <xen/grant_table.h>
+
 /* What is expected besides a status, which is 0 or a negative errno value */
 #define XEN_ATTACK_REFUSED      1   /* an answer, and it is negative */
 #define XEN_ATTACK_ANSWERED     2   /* an answer, whatever it says */
@@ -27,8 +29,8 @@
  * What an attack needs, or leaves behind
  *
  * XEN_ATTACK_SOUND: it is for the sound card; without it for the display
- * XEN_ATTACK_ENTRIES: it writes to the grant table itself
- * XEN_ATTACK_TOOLSTACK: it needs the toolstack's rights in xenstore
+ * XEN_ATTACK_ENTRIES: it writes to the grant table itself: @entry
+ * XEN_ATTACK_TOOLSTACK: it needs the toolstack's rights in xenstore: @toolstack
  * XEN_ATTACK_BE_ALLOC: the display's buffers may be allocated by the backend
  * XEN_ATTACK_REPLUG: afterwards the card has to be taken away and made anew
  */
@@ -45,6 +47,9 @@
  * @display: its display, of one screen at least
  * @sound: its sound card: its first stream plays, its second records
  * @victim_port: a port of another card of the guest, or 0
+ * @entry: the entry of a reference in the grant table; NULL where a guest
+ *     cannot get at it
+ * @toolstack: write a node as the toolstack; NULL without its rights
  * @meanwhile: called where others should get their turn; about 20 ms of the
  *     host's time pass there.  May be NULL.
  * @opaque: handed to @meanwhile
@@ -60,6 +65,8 @@ typedef struct XenAttacker {
     XenFrontDisplay *display;
     XenFrontSound *sound;
     uint32_t victim_port;
+    grant_entry_v1_t *(*entry)(XenGuest *guest, uint32_t ref);
+    int (*toolstack)(XenGuest *guest, const char *path, const char *value);
     void (*meanwhile)(void *opaque);
     void *opaque;
 

@@ -16,6 +16,7 @@
 #include "qobject/qdict.h"
 
 #include "../frontend/xen-attacks.h"
+#include "../frontend/xen-guest-testbed.h"
 #include "xen-pv-witness.h"
 
 #define DISPLAY_OPTIONS "xen-pvdisplay,id=victim,idx=0," \
@@ -49,6 +50,11 @@ typedef struct Scene {
 
 static Scene total;
 
+static int toolstack(XenGuest *guest, const char *path, const char *value)
+{
+    return xen_guest_dom0_write(guest, path, "%s", value);
+}
+
 static void scene_start(Scene *s, const char *testbed)
 {
     memset(s, 0, sizeof(*s));
@@ -57,6 +63,8 @@ static void scene_start(Scene *s, const char *testbed)
     xen_pv_witness_start(&s->witness, &s->test);
     xen_attacker_init(&s->attacker, s->test.guest, s->test.display, s->sound);
     s->attacker.victim_port = s->witness.display->connectors[0].req.port;
+    s->attacker.entry = xen_guest_entry;
+    s->attacker.toolstack = toolstack;
     s->attacker.meanwhile = xen_pv_witness_turn;
     s->attacker.opaque = &s->witness;
 }
