@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Benchmark of the map cache: hits, creation of buffers, cost per page
+ * Benchmark of the map cache: hits, creation of buffers, cost and memory per
+ * page, the walk of a directory
  *
  *   bench-map [--json FILE]
  *
@@ -12,6 +13,9 @@
  */
 
 #include "qemu/osdep.h"
+
+#include <malloc.h>
+
 #include "../hw/xen/pgdir/grant-map.h"
 #include "../tests/unit/fake-grants.h"
 #include "bench-util.h"
@@ -19,9 +23,13 @@
 #define PAGE        ((uint64_t)XEN_PGDIR_PAGE_SIZE)
 #define MIB         (1024 * 1024 / PAGE)
 
-/* The largest buffer, its directory, and a little more */
+/* The largest buffer that has memory, and its directory */
 #define MAX_PAGES   ((uint32_t)(256 * MIB))
-#define DOMAIN      (MAX_PAGES + 256)
+
+/* The largest one of all, whose pages nobody looks at, and its directory */
+#define MANY_PAGES  1000000
+
+#define DOMAIN      (MAX_PAGES + 256 + MANY_PAGES / XEN_PGDIR_REFS_PER_PAGE)
 
 typedef struct Bench {
     FakeGrants *f;
@@ -74,9 +82,11 @@ static const XenPgdirGrantOps free_ops = {
 
 #define BATCH 4096
 
+/* @count windows of @window pages each, in a row */
 typedef struct Hits {
     XenPgdirBuffer *buffer;
     uint32_t count;
+    uint32_t window;
     GHashTable *table;
     XenGrantKey *keys;
     XenPgdirView **views;
@@ -106,8 +116,8 @@ static double time_view(Hits *h, bool unref)
     uint32_t i;
 
     for (i = 0; i < BATCH; i++) {
-        must(xen_pgdir_buffer_view(h->buffer, h->order[i] * PAGE, PAGE,
-                                   &view, &data));
+        must(xen_pgdir_buffer_view(h->buffer, h->order[i] * h->window * PAGE,
+                                   h->window * PAGE, &view, &data));
         if (unref) {
             xen_pgdir_view_unref(view);
         }
@@ -115,20 +125,22 @@ static double time_view(Hits *h, bool unref)
     return (now_ns() - start) / BATCH;
 }
 
-/* Make @count views, of one page each, and remember them in a table */
-static void hits_init(Hits *h, Bench *b, uint32_t dir, uint32_t count)
+/* Hold a view of each window, and remember it in a table */
+static void hits_init(Hits *h, XenPgdirMapper *mapper, uint32_t dir,
+                      uint32_t count, uint32_t window)
 {
     uint32_t i;
     void *data;
 
-    h->buffer = new_buffer(b->mapper, dir, count);
+    h->buffer = new_buffer(mapper, dir, count * window);
     h->count = count;
+    h->window = window;
     h->keys = g_new0(XenGrantKey, count);
     h->views = g_new0(XenPgdirView *, count);
     h->table = g_hash_table_new(xen_grant_map_hash, xen_grant_map_equal);
     for (i = 0; i < count; i++) {
-        must(xen_pgdir_buffer_view(h->buffer, i * PAGE, PAGE, &h->views[i],
-                                   &data));
+        must(xen_pgdir_buffer_view(h->buffer, i * window * PAGE,
+                                   window * PAGE, &h->views[i], &data));
         h->keys[i] = h->views[i]->key;
         g_hash_table_add(h->table, &h->keys[i]);
     }
@@ -154,23 +166,32 @@ static void hits_clear(Hits *h)
     xen_pgdir_buffer_unref(h->buffer);
 }
 
+/* A bare lookup, and a view that somebody else holds as well */
+static void sample_hits(Hits *h, uint32_t rounds, Samples *lookup,
+                        Samples *hit)
+{
+    uint32_t i, j;
+
+    for (i = 0; i < rounds; i++) {
+        add_sample(lookup, time_lookup(h));
+        add_sample(hit, time_view(h, false));
+        for (j = 0; j < BATCH; j++) {
+            xen_pgdir_view_unref(h->views[h->order[j]]);
+        }
+    }
+}
+
 static void bench_hits(Bench *b, uint32_t dir, uint32_t count)
 {
     Samples lookup = { 0 }, pinned = { 0 }, idle = { 0 };
     Hits h;
     uint64_t calls;
-    uint32_t i, j;
+    uint32_t i;
     double l, p, u;
 
-    hits_init(&h, b, dir, count);
+    hits_init(&h, b->mapper, dir, count, 1);
     calls = b->f->map_calls;
-    for (i = 0; i < 201; i++) {
-        add_sample(&lookup, time_lookup(&h));
-        add_sample(&pinned, time_view(&h, false));
-        for (j = 0; j < BATCH; j++) {
-            xen_pgdir_view_unref(h.views[h.order[j]]);
-        }
-    }
+    sample_hits(&h, 201, &lookup, &pinned);
     /* With nobody else looking, each view takes it off the LRU and back */
     hits_unpin(&h);
     for (i = 0; i < 201; i++) {
@@ -190,6 +211,99 @@ static void bench_hits(Bench *b, uint32_t dir, uint32_t count)
         " \"hit_ratio\": %.3f, \"idle_hit_release_ns\": %.2f,"
         " \"idle_hit_release_ratio\": %.3f, \"map_calls\": %" PRIu64 "}",
         count, l, p, p / l, u, u / l, calls);
+}
+
+/*
+ * Lookup, however many pages are mapped: in a few windows, as framebuffers
+ * are, and page by page, where the caches of the processor are the limit, of
+ * the bare lookup as well.
+ */
+
+/* Of several buffers, as it is a matter of luck which keys collide */
+static void lookup_in(Bench *b, uint32_t dir, uint32_t count, uint32_t window,
+                      double *bare, double *hit)
+{
+    Samples lookup = { 0 }, pinned = { 0 };
+    Hits h[9];
+    uint32_t i;
+
+    for (i = 0; i < ARRAY_SIZE(h); i++) {
+        hits_init(&h[i], b->free_mapper, dir, count, window);
+        sample_hits(&h[i], 21, &lookup, &pinned);
+        hits_unpin(&h[i]);
+        xen_pgdir_mapper_trim(b->free_mapper);
+    }
+    for (i = 0; i < ARRAY_SIZE(h); i++) {
+        hits_clear(&h[i]);
+    }
+    *bare = median(&lookup);
+    *hit = median(&pinned);
+}
+
+static void bench_lookup(Bench *b, uint32_t dir, uint32_t pages)
+{
+    double bare_few, few, bare_each, each;
+
+    lookup_in(b, dir, 8, pages / 8, &bare_few, &few);
+    lookup_in(b, dir, pages, 1, &bare_each, &each);
+    printf("%7u pages mapped: in 8 windows hit %5.1f ns (lookup %5.1f ns), "
+           "each in its own hit %5.1f ns (lookup %5.1f ns, %.2f x)\n",
+           pages, few, bare_few, each, bare_each, each / bare_each);
+    g_string_append_printf(b->json,
+        "    {\"pages\": %u, \"hit_ns\": %.2f, \"lookup_ns\": %.2f,"
+        " \"single_hit_ns\": %.2f, \"single_lookup_ns\": %.2f}",
+        pages, few, bare_few, each, bare_each);
+}
+
+/*
+ * Memory that a mapped page takes, but for its mapping: what malloc() has
+ * given between nothing and a view of all of the buffer.  Small buffers would
+ * show more of what malloc() itself keeps at hand.
+ */
+
+static size_t allocated(void)
+{
+    struct mallinfo2 info = mallinfo2();
+
+    return info.uordblks + info.hblkhd;
+}
+
+/* Mapped by views of @window pages each, which are held */
+static double bytes_per_page(XenPgdirMapper *mapper, uint32_t dir,
+                             uint32_t pages, uint32_t window)
+{
+    g_autofree XenPgdirView **views = g_new(XenPgdirView *, pages / window);
+    size_t before = allocated(), after;
+    XenPgdirBuffer *buffer = new_buffer(mapper, dir, pages);
+    void *data;
+    uint32_t i;
+
+    for (i = 0; i < pages / window; i++) {
+        must(xen_pgdir_buffer_view(buffer, i * window * PAGE, window * PAGE,
+                                   &views[i], &data));
+    }
+    after = allocated();
+    while (i-- > 0) {
+        xen_pgdir_view_unref(views[i]);
+    }
+    xen_pgdir_buffer_unref(buffer);
+    return (after - before) / (double)pages;
+}
+
+static void bench_memory(Bench *b, uint32_t dir, uint32_t mib)
+{
+    uint32_t pages = mib * MIB;
+    double whole = bytes_per_page(b->free_mapper, dir, pages, pages);
+    double chunks = bytes_per_page(b->free_mapper, dir, pages, 64);
+    double each = bytes_per_page(b->free_mapper, dir, pages, 1);
+
+    printf("%4u MiB: bytes for each mapped page %4.2f in one window, %4.2f in "
+           "windows of 64 pages, %6.2f page by page\n",
+           mib, whole, chunks, each);
+    g_string_append_printf(b->json,
+        "    {\"mib\": %u, \"pages\": %u, \"bytes_per_page\": %.3f,"
+        " \"bytes_per_page_of_64\": %.3f, \"bytes_per_single_page\": %.3f}",
+        mib, pages, whole, chunks, each);
 }
 
 /*
@@ -310,7 +424,61 @@ static void bench_scale(Bench *b, uint32_t dir, const uint32_t *refs,
         mib, pages, w, ow, v, m, ov);
 }
 
-static void bench_all(Bench *b, uint32_t dir, const uint32_t *refs)
+/*
+ * The walk, against copying its directory pages
+ */
+
+/* The pages of a directory, in order, as the guest sees them */
+static uint32_t find_pages(Bench *b, uint32_t dir, uint32_t pages,
+                           const void **found)
+{
+    uint32_t i, count = DIV_ROUND_UP(pages, XEN_PGDIR_REFS_PER_PAGE);
+
+    for (i = 0; i < count; i++) {
+        found[i] = fake_grants_page(b->f, dir);
+        dir = *(const uint32_t *)found[i];
+    }
+    return count;
+}
+
+static double time_memcpy(uint8_t *dst, const void **pages, uint32_t count)
+{
+    double ns = now_ns();
+    uint32_t i;
+
+    for (i = 0; i < count; i++) {
+        memcpy(dst + i * PAGE, pages[i], PAGE);
+    }
+    return now_ns() - ns;
+}
+
+static void bench_walk(Bench *b, uint32_t dir)
+{
+    const void *pages[MAX_PAGES / XEN_PGDIR_REFS_PER_PAGE + 1];
+    uint32_t count = find_pages(b, dir, MAX_PAGES, pages);
+    g_autofree uint8_t *dst = g_malloc0(count * PAGE);
+    Samples walk = { 0 }, copy = { 0 };
+    uint64_t mapped;
+    double w, c;
+    uint32_t i;
+
+    for (i = 0; i < 201; i++) {
+        add_sample(&walk, time_create(b, b->free_mapper, dir, MAX_PAGES,
+                                      &mapped));
+        add_sample(&copy, time_memcpy(dst, pages, count));
+    }
+    w = median(&walk) / 1000;
+    c = median(&copy) / 1000;
+    printf("256 MiB: walk of %u directory pages %.1f us, memcpy of them "
+           "%.1f us: %.2f of its speed\n", count, w, c, c / w);
+    g_string_append_printf(b->json,
+        "    \"directory_pages\": %u, \"walk_us\": %.2f,"
+        " \"memcpy_us\": %.2f, \"speed_ratio\": %.3f\n", count, w, c, c / w);
+}
+
+/* @many: a directory of MANY_PAGES */
+static void bench_all(Bench *b, uint32_t dir, uint32_t many,
+                      const uint32_t *refs)
 {
     static const uint32_t extents[] = { 1, 3, 64, 1024 };
     static const uint32_t sizes[][2] = { { 1920, 1080 }, { 3840, 2160 } };
@@ -324,6 +492,18 @@ static void bench_all(Bench *b, uint32_t dir, const uint32_t *refs)
         g_string_append(b->json, i ? ",\n" : "");
         bench_hits(b, dir, extents[i]);
     }
+    g_string_append(b->json, "\n  ],\n  \"lookup\": [\n");
+    printf("\n");
+    for (i = 1000; i <= MANY_PAGES; i *= 10) {
+        g_string_append(b->json, i > 1000 ? ",\n" : "");
+        bench_lookup(b, many, i);
+    }
+    g_string_append(b->json, "\n  ],\n  \"memory\": [\n");
+    printf("\n");
+    for (i = 4; i <= 256; i *= 4) {
+        g_string_append(b->json, i > 4 ? ",\n" : "");
+        bench_memory(b, many, i);
+    }
     g_string_append(b->json, "\n  ],\n  \"create\": [\n");
     printf("\n");
     for (i = 0; i < ARRAY_SIZE(sizes); i++) {
@@ -336,15 +516,18 @@ static void bench_all(Bench *b, uint32_t dir, const uint32_t *refs)
         g_string_append(b->json, i > 1 ? ",\n" : "");
         bench_scale(b, dir, refs, i);
     }
-    g_string_append(b->json, "\n  ]\n}\n");
+    g_string_append(b->json, "\n  ],\n  \"walk\": {\n");
+    printf("\n");
+    bench_walk(b, dir);
+    g_string_append(b->json, "  }\n}\n");
 }
 
 int main(int argc, char **argv)
 {
-    XenPgdirConfig config = { MAX_PAGES, MAX_PAGES, 0 };
-    g_autofree uint32_t *refs = g_new(uint32_t, MAX_PAGES);
+    XenPgdirConfig config = { MANY_PAGES, MANY_PAGES, 0 };
+    g_autofree uint32_t *refs = g_new(uint32_t, MANY_PAGES);
     const char *file = bench_json_file(argc, argv);
-    uint32_t dir;
+    uint32_t i, dir, many;
     Bench b;
 
     b.f = fake_grants_new(DOMAIN);
@@ -354,8 +537,13 @@ int main(int argc, char **argv)
     dir = fake_grants_make_directory(b.f, MAX_PAGES, refs);
     /* Memory of a guest that has drawn there */
     memset(b.f->memory, 1, (uint64_t)MAX_PAGES * PAGE);
+    /* And many more, which are the same ones over again */
+    for (i = MAX_PAGES; i < MANY_PAGES; i++) {
+        refs[i] = refs[i - MAX_PAGES];
+    }
+    many = fake_grants_build_directory(b.f, refs, MANY_PAGES);
 
-    bench_all(&b, dir, refs);
+    bench_all(&b, dir, many, refs);
 
     xen_pgdir_mapper_unref(b.free_mapper);
     xen_pgdir_mapper_unref(b.mapper);
