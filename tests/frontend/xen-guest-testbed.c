@@ -21,6 +21,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "../../hw/xen/testbed/grant-refs.h"
 #include "xen-guest-ops.h"
 #include "xen-guest-testbed.h"
 
@@ -39,7 +40,7 @@ typedef struct TestbedGuest {
     uint32_t next_page;
 
     uint32_t nr_refs;
-    GArray *free_refs;
+    XenGrantRefs *refs;
 
     int socket_fd;
     GString *input;
@@ -124,45 +125,28 @@ grant_entry_v1_t *xen_guest_entry(XenGuest *guest, uint32_t ref)
 static uint32_t testbed_grant(XenGuest *guest, uint32_t page, bool readonly)
 {
     TestbedGuest *t = testbed_guest(guest);
-    grant_entry_v1_t *entry;
-    uint32_t ref;
+    uint32_t ref = xen_grant_refs_take(t->refs);
 
-    if (!t->free_refs->len) {
-        return 0;
+    if (ref) {
+        xen_grant_access(xen_guest_entry(guest, ref), XEN_TESTBED_BACKEND,
+                         page, readonly);
     }
-    ref = g_array_index(t->free_refs, uint32_t, t->free_refs->len - 1);
-    g_array_set_size(t->free_refs, t->free_refs->len - 1);
-
-    entry = xen_guest_entry(guest, ref);
-    entry->frame = page;
-    entry->domid = XEN_TESTBED_BACKEND;
-    __atomic_store_n(&entry->flags,
-                     GTF_permit_access | (readonly ? GTF_readonly : 0),
-                     __ATOMIC_RELEASE);
     return ref;
 }
 
 static int testbed_end_access(XenGuest *guest, uint32_t ref)
 {
-    TestbedGuest *t = testbed_guest(guest);
-    grant_entry_v1_t *entry = xen_guest_entry(guest, ref);
-    uint16_t flags = __atomic_load_n(&entry->flags, __ATOMIC_ACQUIRE);
+    int ret = xen_grant_end_access(xen_guest_entry(guest, ref));
 
-    do {
-        if (flags & (GTF_reading | GTF_writing)) {
-            return -EBUSY;
-        }
-    } while (!__atomic_compare_exchange_n(&entry->flags, &flags, 0, false,
-                                          __ATOMIC_ACQ_REL,
-                                          __ATOMIC_ACQUIRE));
-    g_array_append_val(t->free_refs, ref);
-    return 0;
+    if (!ret) {
+        xen_grant_refs_put(testbed_guest(guest)->refs, ref);
+    }
+    return ret;
 }
 
 static bool testbed_in_use(XenGuest *guest, uint32_t ref)
 {
-    return __atomic_load_n(&xen_guest_entry(guest, ref)->flags,
-                           __ATOMIC_ACQUIRE) & (GTF_reading | GTF_writing);
+    return xen_grant_query_access(xen_guest_entry(guest, ref));
 }
 
 uint32_t xen_guest_count_in_use(XenGuest *guest)
@@ -584,7 +568,7 @@ static bool testbed_get_info(XenGuest *guest)
 {
     TestbedGuest *t = testbed_guest(guest);
     g_autofree char *info = NULL;
-    unsigned int domid, frames, i;
+    unsigned int domid, frames;
     unsigned int pages, dom0_pages;
 
     if (xen_guest_call(guest, &info, "info") < 0 ||
@@ -604,9 +588,8 @@ static bool testbed_get_info(XenGuest *guest)
     t->nr_refs = frames * XEN_TESTBED_GRANTS_PER_PAGE;
     memset(xen_guest_page(guest, XEN_TESTBED_GRANT_TABLE), 0,
            frames * XEN_GUEST_PAGE);
-    for (i = t->nr_refs; i-- > GNTTAB_NR_RESERVED_ENTRIES; ) {
-        g_array_append_val(t->free_refs, i);
-    }
+    t->refs = g_malloc(xen_grant_refs_size(t->nr_refs));
+    xen_grant_refs_init(t->refs, t->nr_refs, GNTTAB_NR_RESERVED_ENTRIES);
     return true;
 }
 
@@ -624,7 +607,7 @@ static void testbed_free(XenGuest *guest)
         close(t->socket_fd);
     }
     g_string_free(t->input, true);
-    g_array_free(t->free_refs, true);
+    g_free(t->refs);
     g_free(t->page_used);
     g_free(t->answer);
     g_free(t);
@@ -663,7 +646,6 @@ XenGuest *xen_guest_new(const char *memory, const char *socket,
     t->memory_fd = t->socket_fd = -1;
     t->memory = MAP_FAILED;
     t->input = g_string_new(NULL);
-    t->free_refs = g_array_new(false, false, sizeof(uint32_t));
 
     /* The socket comes last in QEMU, so the memory is there once it is */
     what = socket;

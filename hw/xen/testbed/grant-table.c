@@ -164,6 +164,7 @@ int16_t xen_grant_table_pin(XenMachine *m, domid_t user, domid_t owner,
     status = pin_ref(m, user, d, ref, pin_flags(write));
     if (status == GNTST_okay) {
         *frame = machine_active(m, d)[ref].frame;
+        d->untracked++;
     }
     return status;
 }
@@ -176,6 +177,7 @@ void xen_grant_table_unpin(XenMachine *m, domid_t owner, uint32_t ref,
     g_assert(d && ref < d->nr_entries &&
              machine_active(m, d)[ref].pins[write ? PIN_HOST_WRITE :
                                                     PIN_HOST_READ]);
+    d->untracked--;
     unpin_ref(m, d, ref, pin_flags(write));
 }
 
@@ -339,7 +341,7 @@ static int16_t map_one(XenMachine *m, Domain *mapper,
     if (!mapper || mapper->dying || !owner || owner->dying) {
         return GNTST_bad_domain;
     }
-    if ((flags & GNTMAP_host_map) && m->state->config.nr_ptes) {
+    if (m->state->config.nr_ptes && (flags & GNTMAP_host_map)) {
         at = find_pte(m, mapper, op->host_addr);
         if (!at) {
             return GNTST_bad_virt_addr;
@@ -418,7 +420,7 @@ static int16_t unmap_one(XenMachine *m, Domain *mapper,
         op->dev_bus_addr != (uint64_t)frame << XEN_MACHINE_PAGE_SHIFT) {
         return GNTST_general_error;
     }
-    if ((kinds & GNTMAP_host_map) && m->state->config.nr_ptes) {
+    if (m->state->config.nr_ptes && (kinds & GNTMAP_host_map)) {
         at = find_mapping(m, mapper, op->host_addr, frame,
                           track->flags & GNTMAP_readonly);
         if (!at) {

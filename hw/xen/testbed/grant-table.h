@@ -113,6 +113,32 @@ uint32_t xen_grant_table_copy(XenMachine *m, domid_t caller,
                               struct gnttab_copy *ops, uint32_t count);
 
 /**
+ * xen_grant_table_transfer: GNTTABOP_transfer
+ * @m: the machine
+ * @from: the domain that hands over frames of its own
+ * @ops: which, and to whom; status is filled in
+ * @count: how many
+ *
+ * The steps are Xen's: the frame is taken from its owner, which works if
+ * nothing maps it any more; the acceptor's entry, which must be exactly
+ * GTF_accept_transfer for @from, gets GTF_transfer_committed; the acceptor
+ * becomes the owner; the number of the frame is written into the entry, and
+ * after it GTF_transfer_completed.  The page that the entry has named is what
+ * xen_machine_m2p() tells of the frame then.  Nothing of this is tracked.
+ *
+ * As in Xen the frame does not belong to @from any more, *unless* the status
+ * is GNTST_bad_page: it is free when the transfer has failed.  This is so for
+ * GNTST_bad_domain, GNTST_address_too_big (beyond what the acceptor reaches)
+ * and GNTST_general_error (the acceptor is dying or may not own more frames,
+ * or its entry is none, is for something or somebody else, or does not rest).
+ *
+ * Returns: how many of @ops failed.
+ */
+uint32_t xen_grant_table_transfer(XenMachine *m, domid_t from,
+                                  struct gnttab_transfer *ops,
+                                  uint32_t count);
+
+/**
  * xen_grant_table_write_pte: a domain writes an entry of its page table
  * @m: the machine
  * @domid: the domain
@@ -200,6 +226,20 @@ void xen_grant_table_stats(XenMachine *m, domid_t owner,
  * @owner: the domain that grants
  */
 void xen_grant_table_reset_peak(XenMachine *m, domid_t owner);
+
+/**
+ * xen_grant_table_check: whether all that the model counts agrees
+ * @m: the machine
+ * @trusted: whether nobody has written into shared entries against the rules,
+ *     so that their flags must agree, too
+ *
+ * Pins with mappings, mappings with page tables and with the counters, frames
+ * with their users and owners; all free lists are whole.  Takes as long as
+ * the machine is large: for tests, after every step.
+ *
+ * Returns: NULL, or what is wrong, to be freed.
+ */
+char *xen_grant_table_check(XenMachine *m, bool trusted);
 
 /**
  * xen_grant_status_errno: a status for those who speak errno

@@ -81,7 +81,8 @@ typedef struct Domain {
     uint32_t free_handle;
     uint32_t nr_handles;
 
-    /* of its grants */
+    /* of its grants; pins that are no mappings are not tracked */
+    uint64_t untracked;
     uint64_t mapped;
     uint64_t peak;
     uint64_t refs;

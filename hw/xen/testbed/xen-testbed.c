@@ -41,6 +41,7 @@
 #include "hw/i386/kvm/xenstore_impl.h"
 
 #include "../xen-pv-compat.h"
+#include "grant-refs.h"
 #include "grant-table.h"
 
 #define TYPE_XEN_TESTBED "xen-testbed"
@@ -76,13 +77,6 @@ typedef struct WatchPoint {
     bool changed;               /* a line about it waits to be sent */
 } WatchPoint;
 
-/* A page that the backend's domain may share */
-typedef enum {
-    DOM0_FREE,
-    DOM0_SHARED,
-    DOM0_LINGERING,             /* not shared any more, but mapped still */
-} Dom0State;
-
 typedef struct Fault {
     uint32_t countdown;
     int error;
@@ -114,8 +108,8 @@ struct XenTestbed {
 
     /* pages that the backend shares: its domain's, at the end of memory */
     uint32_t dom0_pages;
-    uint8_t *dom0_states;       /* Dom0State */
     grant_entry_v1_t *dom0_entries;
+    XenGrantRefs *dom0_refs;    /* one for each page */
     uint64_t share_calls;
     uint64_t share_failures;
     uint64_t share_leaks;
@@ -435,30 +429,9 @@ static struct gnttab_backend_ops testbed_gnttab_ops = {
 /* Where the guest maps: page tables are its own business, any will do */
 #define GUEST_ADDRESS       XEN_PAGE_SIZE
 
-static uint32_t dom0_frame(uint32_t page)
+static uint32_t dom0_frame(uint32_t ref)
 {
-    return testbed->nr_pages - testbed->dom0_pages + page;
-}
-
-static bool dom0_in_use(uint32_t page)
-{
-    grant_entry_v1_t *entry = &testbed->dom0_entries[DOM0_FIRST_REF + page];
-
-    return entry->flags & (GTF_reading | GTF_writing);
-}
-
-/* As in Linux: what the guest has let go of is found at the next occasion */
-static uint32_t dom0_collect(Dom0State state)
-{
-    uint32_t i, count = 0;
-
-    for (i = 0; i < testbed->dom0_pages; i++) {
-        if (testbed->dom0_states[i] == DOM0_LINGERING && !dom0_in_use(i)) {
-            testbed->dom0_states[i] = DOM0_FREE;
-        }
-        count += testbed->dom0_states[i] == state;
-    }
-    return count;
+    return testbed->nr_pages - testbed->dom0_pages + ref - DOM0_FIRST_REF;
 }
 
 static void *testbed_share_open(void)
@@ -478,7 +451,7 @@ static int do_share(GHashTable *handle, uint32_t domid, uint32_t count,
 {
     size_t size = (size_t)count << XEN_PAGE_SHIFT;
     g_autofree uint32_t *frames = NULL;
-    uint32_t i, n = 0;
+    uint32_t i;
     int err;
 
     err = testbed_fault(&testbed->fail_share);
@@ -488,7 +461,9 @@ static int do_share(GHashTable *handle, uint32_t domid, uint32_t count,
     if (testbed->dead || domid != testbed->domid) {
         return -ESRCH;
     }
-    if (!count || count > dom0_collect(DOM0_FREE)) {
+    /* As in Linux: what the guest has let go of is found at this occasion */
+    xen_grant_refs_collect(testbed->dom0_refs, testbed->dom0_entries);
+    if (!count || count > xen_grant_refs_count_free(testbed->dom0_refs)) {
         return -ENOSPC;
     }
     *addr = mmap(NULL, size, PROT_NONE,
@@ -497,25 +472,22 @@ static int do_share(GHashTable *handle, uint32_t domid, uint32_t count,
         return -errno;
     }
     frames = g_new(uint32_t, count);
-    for (i = 0; n < count; i++) {
-        if (testbed->dom0_states[i] == DOM0_FREE) {
-            refs[n] = DOM0_FIRST_REF + i;
-            frames[n++] = dom0_frame(i);
-        }
+    for (i = 0; i < count; i++) {
+        refs[i] = xen_grant_refs_take(testbed->dom0_refs);
+        frames[i] = dom0_frame(refs[i]);
     }
     if (!map_frames(*addr, frames, count, PROT_READ | PROT_WRITE)) {
         err = -errno;
+        for (i = 0; i < count; i++) {
+            xen_grant_refs_put(testbed->dom0_refs, refs[i]);
+        }
         munmap(*addr, size);
         return err;
     }
     memset(*addr, 0, size);
-    for (n = 0; n < count; n++) {
-        testbed->dom0_states[refs[n] - DOM0_FIRST_REF] = DOM0_SHARED;
-        testbed->dom0_entries[refs[n]] = (grant_entry_v1_t) {
-            .flags = GTF_permit_access,
-            .domid = domid,
-            .frame = frames[n],
-        };
+    for (i = 0; i < count; i++) {
+        xen_grant_access(&testbed->dom0_entries[refs[i]], domid, frames[i],
+                         false);
     }
     g_hash_table_insert(handle, *addr,
                         g_memdup2(refs, count * sizeof(refs[0])));
@@ -544,8 +516,7 @@ static void forget_share(GHashTable *handle, void *addr, uint32_t count)
 
     g_assert(refs);
     for (i = 0; i < count; i++) {
-        testbed->dom0_entries[refs[i]].flags &= ~GTF_type_mask;
-        testbed->dom0_states[refs[i] - DOM0_FIRST_REF] = DOM0_LINGERING;
+        xen_grant_refs_end(testbed->dom0_refs, testbed->dom0_entries, refs[i]);
     }
     g_hash_table_remove(handle, addr);
 }
@@ -1270,8 +1241,10 @@ static char *stats_string(XenTestbed *s)
     if (s->machine.state) {
         xen_grant_table_stats(&s->machine, s->domid, &grants);
         xen_grant_table_stats(&s->machine, XEN_TESTBED_BACKEND, &dom0_grants);
-        shared = dom0_collect(DOM0_SHARED);
-        lingering = dom0_collect(DOM0_LINGERING);
+        xen_grant_refs_collect(s->dom0_refs, s->dom0_entries);
+        lingering = xen_grant_refs_count_deferred(s->dom0_refs);
+        shared = s->dom0_pages - lingering -
+                 xen_grant_refs_count_free(s->dom0_refs);
     }
     guest_mapped = dom0_grants.mapped;
     share_calls = s->share_calls;
@@ -1706,7 +1679,8 @@ static bool testbed_make_machine(XenTestbed *s, Error **errp)
                            s->nr_pages - s->dom0_pages - guest_first);
     g_assert(!ret);
 
-    s->dom0_states = g_new0(uint8_t, s->dom0_pages);
+    s->dom0_refs = g_malloc(xen_grant_refs_size(dom0_entries));
+    xen_grant_refs_init(s->dom0_refs, dom0_entries, DOM0_FIRST_REF);
     s->dom0_entries = g_new0(grant_entry_v1_t, dom0_entries);
     ret = xen_machine_add_domain(&s->machine, XEN_TESTBED_BACKEND,
                                  dom0_entries, 0);
