@@ -27,6 +27,11 @@ struct xentoollog_logger *quiet(void)
     return xen_linux_grants_logger();
 }
 
+static void lock(Fixture *f)
+{
+    g_assert_cmpint(xen_fake_lock(f->fake), ==, 0);
+}
+
 void set_up(Fixture *f, gconstpointer data)
 {
     g_autoptr(GError) err = NULL;
@@ -51,6 +56,7 @@ void set_up(Fixture *f, gconstpointer data)
 void tear_down(Fixture *f, gconstpointer data)
 {
     g_autofree char *path = g_build_filename(f->dir, "machine", NULL);
+    g_autofree char *wrong = NULL;
     uint32_t i;
 
     if (f->tab) {
@@ -61,6 +67,11 @@ void tear_down(Fixture *f, gconstpointer data)
     }
     g_assert_cmpuint(nr_mapped(f), ==, 0);
     g_assert_cmpuint(alloc_stats(f).pages, ==, 0);
+    g_assert_cmpuint(alloc_stats(f).lingering, ==, 0);
+    lock(f);
+    wrong = xen_grant_table_check(&f->fake->machine, true);
+    xen_fake_unlock(f->fake);
+    g_assert_cmpstr(wrong, ==, NULL);
     for (i = 0; i < XEN_FAKE_FILES; i++) {
         g_assert_cmpuint(f->fake->header->files[i].kind, ==, XEN_FAKE_NONE);
     }
@@ -99,11 +110,6 @@ uint8_t *share(Fixture *f, uint32_t count, uint32_t *refs, bool writable)
     return pages;
 }
 
-static void lock(Fixture *f)
-{
-    g_assert_cmpint(xen_fake_lock(f->fake), ==, 0);
-}
-
 uint64_t nr_mapped(Fixture *f)
 {
     XenGrantTableStats stats;
@@ -117,11 +123,16 @@ uint64_t nr_mapped(Fixture *f)
 XenGntallocStats alloc_stats(Fixture *f)
 {
     XenGntallocStats stats;
+    XenGntalloc *alloc;
+    XenGntHost host;
+    int guest;
 
     lock(f);
-    xen_gntalloc_stats(xen_fake_gntalloc(f->fake,
-                                         xen_fake_domain(f->fake, GUEST)),
-                       &stats);
+    guest = xen_fake_domain(f->fake, GUEST);
+    host = xen_fake_host(f->fake, guest);
+    alloc = xen_fake_gntalloc(f->fake, guest);
+    xen_gntalloc_collect(alloc, &host);
+    xen_gntalloc_stats(alloc, &stats);
     xen_fake_unlock(f->fake);
     return stats;
 }

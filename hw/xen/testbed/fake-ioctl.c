@@ -18,6 +18,11 @@ QEMU_BUILD_BUG_ON(sizeof(struct ioctl_gntdev_grant_ref) !=
 QEMU_BUILD_BUG_ON(sizeof(struct ioctl_gntdev_grant_copy_segment) !=
                   sizeof(XenGntdevSegment));
 
+static XenGntHost host_of(XenFakeMachine *fake, uint32_t file)
+{
+    return xen_fake_host(fake, fake->header->files[file].domain);
+}
+
 /* gntdev */
 
 static int map_grant_ref(XenFakeMachine *fake, XenGntdevFile *file, void *arg)
@@ -93,7 +98,7 @@ static int gntdev_ioctl(XenFakeMachine *fake, uint32_t number,
                         unsigned long request, void *arg)
 {
     XenGntdevFile *file = xen_fake_gntdev(fake, number);
-    XenGntHost host = xen_fake_host(fake, number);
+    XenGntHost host = host_of(fake, number);
 
     switch (request) {
     case IOCTL_GNTDEV_MAP_GRANT_REF:
@@ -203,7 +208,7 @@ static int gntalloc_ioctl(XenFakeMachine *fake, uint32_t file,
                           unsigned long request, void *arg)
 {
     XenGntalloc *alloc = gntalloc_of(fake, file);
-    XenGntHost host = xen_fake_host(fake, file);
+    XenGntHost host = host_of(fake, file);
 
     switch (request) {
     case IOCTL_GNTALLOC_ALLOC_GREF:
@@ -230,7 +235,7 @@ int xen_fake_ioctl(XenFakeMachine *fake, uint32_t file,
 int xen_fake_mmap(XenFakeMachine *fake, uint32_t file, uint64_t index,
                   uint32_t count, bool shared, bool write, uint32_t *frames)
 {
-    XenGntHost host = xen_fake_host(fake, file);
+    XenGntHost host = host_of(fake, file);
 
     if (fake->header->files[file].kind == XEN_FAKE_GNTDEV) {
         return xen_gntdev_mmap(xen_fake_gntdev(fake, file), &host, index,
@@ -243,7 +248,7 @@ int xen_fake_mmap(XenFakeMachine *fake, uint32_t file, uint64_t index,
 void xen_fake_munmap(XenFakeMachine *fake, uint32_t file, uint64_t index,
                      uint32_t count)
 {
-    XenGntHost host = xen_fake_host(fake, file);
+    XenGntHost host = host_of(fake, file);
 
     if (fake->header->files[file].kind == XEN_FAKE_GNTDEV) {
         xen_gntdev_munmap(xen_fake_gntdev(fake, file), &host, index, count);

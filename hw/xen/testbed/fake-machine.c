@@ -70,7 +70,7 @@ static XenGntallocConfig gntalloc_config(const XenFakeConfig *config)
 {
     return (XenGntallocConfig) {
         .limit = config->gntalloc_limit,
-        .max_pages = nr_entries(config),
+        .nr_entries = nr_entries(config),
     };
 }
 
@@ -168,7 +168,7 @@ static bool is_locked(int fd, int64_t byte)
 static void release_file(XenFakeMachine *fake, uint32_t number)
 {
     XenFakeFile *file = &fake->header->files[number];
-    XenGntHost host = xen_fake_host(fake, number);
+    XenGntHost host = xen_fake_host(fake, file->domain);
 
     if (file->kind == XEN_FAKE_GNTDEV) {
         xen_gntdev_release(xen_fake_gntdev(fake, number), &host);
@@ -185,7 +185,7 @@ static void forget_process(XenFakeMachine *fake, uint32_t process)
 
     for (i = 0; i < XEN_FAKE_FILES; i++) {
         const XenFakeFile *file = &fake->header->files[i];
-        XenGntHost host = xen_fake_host(fake, i);
+        XenGntHost host = xen_fake_host(fake, file->domain);
 
         if (file->kind == XEN_FAKE_GNTDEV) {
             xen_gntdev_forget(xen_fake_gntdev(fake, i), &host, process);
@@ -536,7 +536,7 @@ const XenFakePort *xen_fake_port(XenFakeMachine *fake, domid_t domid,
     return domain < 0 ? NULL : find_port(fake, domain, port);
 }
 
-/* The domain of a file */
+/* What a domain has of the machine */
 
 static int host_event_get(void *opaque, uint32_t port)
 {
@@ -576,15 +576,14 @@ static int host_copy(void *opaque, void *to, const void *from, size_t len)
     return xen_fake_copy(to, from, len);
 }
 
-XenGntHost xen_fake_host(XenFakeMachine *fake, uint32_t file)
+XenGntHost xen_fake_host(XenFakeMachine *fake, uint32_t domain)
 {
-    XenFakeDomain *domain =
-        &fake->header->domains[fake->header->files[file].domain];
+    XenFakeDomain *d = &fake->header->domains[domain];
 
     return (XenGntHost) {
-        .opaque = domain,
+        .opaque = d,
         .machine = &fake->machine,
-        .domid = domain->domid,
+        .domid = d->domid,
         .event_get = host_event_get,
         .event_put = host_event_put,
         .copy = host_copy,

@@ -247,13 +247,13 @@ int xen_fake_open(XenFakeMachine *fake, XenFakeKind kind, domid_t domid,
 int xen_fake_file(XenFakeMachine *fake, int fd);
 
 /**
- * xen_fake_host: the machine as a file of it sees it
+ * xen_fake_host: the machine as a domain sees it
  * @fake: the machine
- * @file: number of the file
+ * @domain: the domain's entry in the header
  *
  * Returns: what gntdev.h and gntalloc.h want.
  */
-XenGntHost xen_fake_host(XenFakeMachine *fake, uint32_t file);
+XenGntHost xen_fake_host(XenFakeMachine *fake, uint32_t domain);
 
 /* The state of a file of gntdev, and of the gntalloc of a domain's entry */
 XenGntdevFile *xen_fake_gntdev(XenFakeMachine *fake, uint32_t file);

@@ -8,15 +8,16 @@
 #include "qemu/osdep.h"
 
 #include "gntalloc.h"
+#include "grant-refs.h"
 
 /* The first references are reserved in a real domain, too */
 #define FIRST_REF   8u
 
 /*
- * A page: page number n has reference FIRST_REF + n.
+ * A page; those that are not in use are all zero but for @next
  *
- * @next, @prev: of its file's, in the order of offsets; or the next free or
- *     lingering one; one more than the number, 0 is none
+ * @next, @prev: of its file's, in the order of offsets; or the next free one;
+ *     one more than the number, 0 is none
  * @held: the file has not given it back
  * @users: mappings, and one if it is held
  * @maps: mappings of each owner
@@ -27,6 +28,7 @@ typedef struct Page {
     uint32_t next;
     uint32_t prev;
     uint32_t frame;
+    uint32_t ref;
     uint32_t held;
     uint32_t users;
     uint32_t action;
@@ -43,26 +45,41 @@ typedef struct File {
 
 /*
  * @free: pages that were used before; from @fresh on they never were
- * @lingering: pages whose grant the peer uses still
+ * @nr_pages: those that are in use
+ * @pages: as many as there are references, which follow them
  */
 struct XenGntalloc {
     XenGntallocConfig config;
     uint32_t free;
     uint32_t fresh;
-    uint32_t lingering;
-    XenGntallocStats stats;
+    uint32_t nr_pages;
     File files[XEN_GNTALLOC_FILES];
     Page pages[];
 };
 
+/* What it is made of */
+
 size_t xen_gntalloc_size(const XenGntallocConfig *config)
 {
-    return sizeof(XenGntalloc) + (size_t)config->max_pages * sizeof(Page);
+    return sizeof(XenGntalloc) +
+           (size_t)config->nr_entries * sizeof(Page) +
+           xen_grant_refs_size(config->nr_entries);
+}
+
+static XenGrantRefs *refs_of(XenGntalloc *alloc)
+{
+    return (XenGrantRefs *)(alloc->pages + alloc->config.nr_entries);
+}
+
+static grant_entry_v1_t *table_of(const XenGntHost *host)
+{
+    return xen_machine_table(host->machine, host->domid, NULL);
 }
 
 void xen_gntalloc_init(XenGntalloc *alloc, const XenGntallocConfig *config)
 {
     alloc->config = *config;
+    xen_grant_refs_init(refs_of(alloc), config->nr_entries, FIRST_REF);
 }
 
 void xen_gntalloc_set_limit(XenGntalloc *alloc, uint32_t limit)
@@ -70,61 +87,12 @@ void xen_gntalloc_set_limit(XenGntalloc *alloc, uint32_t limit)
     alloc->config.limit = limit;
 }
 
-/* Grants */
-
-static grant_entry_v1_t *entry_of(XenGntalloc *alloc, const XenGntHost *host,
-                                  const Page *page)
+void xen_gntalloc_collect(XenGntalloc *alloc, const XenGntHost *host)
 {
-    uint32_t ref = FIRST_REF + (page - alloc->pages);
-    uint32_t nr_entries;
-    grant_entry_v1_t *table = xen_machine_table(host->machine, host->domid,
-                                                &nr_entries);
-
-    return ref < nr_entries ? &table[ref] : NULL;
-}
-
-/* Returns: whether it could be ended, which it cannot be while it is used */
-static bool end_grant(grant_entry_v1_t *entry)
-{
-    uint16_t flags = __atomic_load_n(&entry->flags, __ATOMIC_RELAXED);
-
-    do {
-        if (flags & (GTF_reading | GTF_writing)) {
-            return false;
-        }
-    } while (!__atomic_compare_exchange_n(&entry->flags, &flags, 0, false,
-                                          __ATOMIC_ACQ_REL,
-                                          __ATOMIC_RELAXED));
-    return true;
+    xen_grant_refs_collect(refs_of(alloc), table_of(host));
 }
 
 /* Pages */
-
-static void free_page(XenGntalloc *alloc, const XenGntHost *host, Page *page)
-{
-    xen_machine_decrease_reservation(host->machine, host->domid, &page->frame,
-                                     1);
-    memset(page, 0, sizeof(*page));
-    page->next = alloc->free;
-    alloc->free = page - alloc->pages + 1;
-}
-
-void xen_gntalloc_collect(XenGntalloc *alloc, const XenGntHost *host)
-{
-    uint32_t *link = &alloc->lingering;
-
-    while (*link) {
-        Page *page = &alloc->pages[*link - 1];
-
-        if (end_grant(entry_of(alloc, host, page))) {
-            *link = page->next;
-            free_page(alloc, host, page);
-            alloc->stats.lingering--;
-        } else {
-            link = &page->next;
-        }
-    }
-}
 
 /* Nobody here has the page any more */
 static void end_page(XenGntalloc *alloc, const XenGntHost *host, File *file,
@@ -140,15 +108,13 @@ static void end_page(XenGntalloc *alloc, const XenGntHost *host, File *file,
     if (page->action & XEN_GNT_SEND_EVENT) {
         host->event_put(host->opaque, page->port, true);
     }
-    alloc->stats.pages--;
-
-    if (end_grant(entry_of(alloc, host, page))) {
-        free_page(alloc, host, page);
-    } else {
-        page->next = alloc->lingering;
-        alloc->lingering = page - alloc->pages + 1;
-        alloc->stats.lingering++;
-    }
+    /* A peer that has it mapped still keeps the reference, and the frame */
+    xen_grant_refs_end(refs_of(alloc), table_of(host), page->ref);
+    xen_machine_decrease_reservation(host->machine, host->domid, &page->frame,
+                                     1);
+    alloc->nr_pages--;
+    *page = (Page) { .next = alloc->free };
+    alloc->free = page - alloc->pages + 1;
 }
 
 static void put_page(XenGntalloc *alloc, const XenGntHost *host, File *file,
@@ -160,47 +126,47 @@ static void put_page(XenGntalloc *alloc, const XenGntHost *host, File *file,
     }
 }
 
-static int new_page(XenGntalloc *alloc, const XenGntHost *host, File *file,
-                    domid_t domid, bool writable)
+static uint32_t take_page(XenGntalloc *alloc)
 {
-    uint32_t number = alloc->free ? alloc->free - 1 : alloc->fresh;
-    Page *page = &alloc->pages[number];
-    grant_entry_v1_t *entry;
-    uint32_t frame;
+    uint32_t number = alloc->free ? alloc->free - 1 : alloc->fresh++;
 
-    entry = number < alloc->config.max_pages ? entry_of(alloc, host, page)
-                                             : NULL;
-    if (!entry) {
+    if (alloc->free) {
+        alloc->free = alloc->pages[number].next;
+    }
+    alloc->nr_pages++;
+    return number;
+}
+
+static int new_page(XenGntalloc *alloc, const XenGntHost *host, File *file,
+                    domid_t domid, bool writable, uint32_t *ref)
+{
+    uint32_t number, frame;
+
+    *ref = xen_grant_refs_take(refs_of(alloc));
+    if (!*ref) {
         return -ENOSPC;
     }
     if (!xen_machine_increase_reservation(host->machine, host->domid, &frame,
                                           1)) {
+        xen_grant_refs_put(refs_of(alloc), *ref);
         return -ENOMEM;
     }
     memset(xen_gnt_page(host, frame), 0, XEN_MACHINE_PAGE_SIZE);
-    if (alloc->free) {
-        alloc->free = page->next;
-    } else {
-        alloc->fresh++;
-    }
+    xen_grant_access(&table_of(host)[*ref], domid, frame, !writable);
 
-    *page = (Page) {
+    /* There is one for each reference */
+    number = take_page(alloc);
+    alloc->pages[number] = (Page) {
         .index = file->next_index++,
         .prev = file->tail,
         .frame = frame,
+        .ref = *ref,
         .held = true,
         .users = 1,
     };
     *(file->tail ? &alloc->pages[file->tail - 1].next : &file->head) =
         number + 1;
     file->tail = number + 1;
-    alloc->stats.pages++;
-
-    entry->domid = domid;
-    entry->frame = frame;
-    __atomic_store_n(&entry->flags,
-                     GTF_permit_access | (writable ? 0 : GTF_readonly),
-                     __ATOMIC_RELEASE);
     return 0;
 }
 
@@ -254,18 +220,17 @@ int xen_gntalloc_alloc(XenGntalloc *alloc, const XenGntHost *host,
     int ret;
 
     xen_gntalloc_collect(alloc, host);
-    if ((uint64_t)alloc->stats.pages + count > alloc->config.limit) {
+    if ((uint64_t)alloc->nr_pages + count > alloc->config.limit) {
         return -ENOSPC;
     }
     *index = first << XEN_MACHINE_PAGE_SHIFT;
     for (i = 0; i < count; i++) {
-        ret = new_page(alloc, host, f, domid, writable);
+        ret = new_page(alloc, host, f, domid, writable, &refs[i]);
         if (ret < 0) {
             xen_gntalloc_dealloc(alloc, host, file, *index, i);
             f->next_index = first + count;
             return ret;
         }
-        refs[i] = FIRST_REF + f->tail - 1;
     }
     return 0;
 }
@@ -398,5 +363,10 @@ void xen_gntalloc_release(XenGntalloc *alloc, const XenGntHost *host,
 
 void xen_gntalloc_stats(const XenGntalloc *alloc, XenGntallocStats *stats)
 {
-    *stats = alloc->stats;
+    const XenGrantRefs *refs = refs_of((XenGntalloc *)alloc);
+
+    *stats = (XenGntallocStats) {
+        .pages = alloc->nr_pages,
+        .lingering = xen_grant_refs_count_deferred(refs),
+    };
 }

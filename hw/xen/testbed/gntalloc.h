@@ -32,11 +32,11 @@
  *
  * @limit: pages that all files may hold together; Linux's module parameter.
  *     Pages whose grant waits for the peer do not count.
- * @max_pages: pages that there can be, those included
+ * @nr_entries: entries of the domain's grant table
  */
 typedef struct XenGntallocConfig {
     uint32_t limit;
-    uint32_t max_pages;
+    uint32_t nr_entries;
 } XenGntallocConfig;
 
 /**
@@ -178,11 +178,11 @@ void xen_gntalloc_release(XenGntalloc *alloc, const XenGntHost *host,
                           uint32_t file);
 
 /**
- * xen_gntalloc_collect: free the pages that the peer has let go of
+ * xen_gntalloc_collect: free the references that the peer has let go of
  * @alloc: the device
  * @host: the machine
  *
- * Linux does it from a timer; the model also with each allocation.
+ * Linux does it from a timer, the model before each allocation.
  */
 void xen_gntalloc_collect(XenGntalloc *alloc, const XenGntHost *host);
 

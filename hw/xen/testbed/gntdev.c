@@ -147,12 +147,12 @@ static int64_t scan(const XenGntdevFile *file, uint32_t from, uint32_t to,
     for (i = from; i < MIN(to, file->fresh); i++) {
         run = file->slots[i].state == XEN_GNTDEV_INVALID ? run + 1 : 0;
         if (run == count) {
-            return i + 1 - count;
+            return i + 1 - (int64_t)count;
         }
     }
     /* All others are free */
     i = MAX(i, from) - run;
-    return (uint64_t)i + count <= to ? i : -ENOMEM;
+    return (uint64_t)i + count <= to ? (int64_t)i : -ENOMEM;
 }
 
 static int64_t alloc_slots(XenGntdevFile *file, uint32_t count)

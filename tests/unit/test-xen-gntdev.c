@@ -1,0 +1,1144 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Tests of the models of Linux's grant devices
+ *
+ * A test that is named "2007" is of the proposal's answers, one named "linux"
+ * of those of today's kernel; most are common to both, and run twice.
+ *
+ * Copyright (c) 2026 The Xen PV display and sound for QEMU authors
+ */
+
+#include "qemu/osdep.h"
+
+#include "../../hw/xen/testbed/gntalloc.h"
+#include "../../hw/xen/testbed/gntdev.h"
+#include "../../hw/xen/testbed/grant-refs.h"
+#include "../../hw/xen/testbed/grant-table.h"
+
+#define DOM0        0
+#define GUEST       1
+#define PAGE        XEN_MACHINE_PAGE_SIZE
+
+#define FRAMES      600
+#define ENTRIES     512
+#define HANDLES     300
+#define GUEST_FIRST 100     /* the guest's frames, before them dom0's spare */
+#define REFS        400     /* references of the guest's that are granted */
+#define PORTS       8
+
+/* Grant @n permits frame GUEST_FIRST + n; odd ones are read-only */
+#define REF(n)      (8 + (n))
+#define FRAME(n)    (GUEST_FIRST + (n))
+
+typedef struct Fixture {
+    XenMachine machine;
+    void *block;
+    uint8_t *memory;
+    grant_entry_v1_t *tables[2];
+    XenGntHost host;
+    XenGntdevConfig config;
+    XenGntdevFile *file;
+    XenGntallocConfig alloc_config;
+    XenGntalloc *alloc;
+    uint32_t port_users[PORTS];
+    uint32_t port_sent[PORTS];
+    bool bad_address;
+} Fixture;
+
+static int event_get(void *opaque, uint32_t port)
+{
+    Fixture *f = opaque;
+
+    if (port >= PORTS) {
+        return -EINVAL;
+    }
+    f->port_users[port]++;
+    return 0;
+}
+
+static void event_put(void *opaque, uint32_t port, bool send)
+{
+    Fixture *f = opaque;
+
+    g_assert_cmpuint(f->port_users[port], >, 0);
+    f->port_users[port]--;
+    f->port_sent[port] += send;
+}
+
+static int copy(void *opaque, void *to, const void *from, size_t len)
+{
+    Fixture *f = opaque;
+
+    if (f->bad_address) {
+        return -EFAULT;
+    }
+    memcpy(to, from, len);
+    return 0;
+}
+
+static void set_up(Fixture *f, gconstpointer data)
+{
+    const XenMachineConfig config = {
+        .nr_frames = FRAMES,
+        .nr_domains = 2,
+        .nr_entries = ENTRIES,
+        .nr_handles = HANDLES,
+    };
+    const XenGntdevConfig *gntdev = data;
+    uint32_t i;
+
+    f->block = g_malloc0(xen_machine_size(&config));
+    f->memory = g_malloc0(FRAMES * PAGE);
+    xen_machine_init(&f->machine, f->block, &config, f->memory);
+    for (i = 0; i < 2; i++) {
+        f->tables[i] = g_new0(grant_entry_v1_t, ENTRIES);
+        g_assert_cmpint(xen_machine_add_domain(&f->machine, i, ENTRIES, 0),
+                        ==, 0);
+        xen_machine_set_table(&f->machine, i, f->tables[i]);
+    }
+    g_assert_cmpint(xen_machine_give(&f->machine, GUEST, GUEST_FIRST,
+                                     FRAMES - GUEST_FIRST), ==, 0);
+    g_assert_cmpint(xen_machine_release(&f->machine, 1, GUEST_FIRST - 1), ==,
+                    0);
+    for (i = 0; i < REFS; i++) {
+        xen_grant_access(&f->tables[GUEST][REF(i)], DOM0, FRAME(i), i % 2);
+    }
+
+    f->host = (XenGntHost) {
+        .opaque = f,
+        .machine = &f->machine,
+        .domid = DOM0,
+        .event_get = event_get,
+        .event_put = event_put,
+        .copy = copy,
+    };
+    f->config = *gntdev;
+    f->file = g_malloc0(xen_gntdev_file_size(gntdev));
+    xen_gntdev_open(f->file, gntdev);
+    f->alloc_config = (XenGntallocConfig) {
+        .limit = 20,
+        .nr_entries = ENTRIES,
+    };
+    f->alloc = g_malloc0(xen_gntalloc_size(&f->alloc_config));
+    xen_gntalloc_init(f->alloc, &f->alloc_config);
+}
+
+static void check(Fixture *f)
+{
+    g_autofree char *wrong = xen_grant_table_check(&f->machine, true);
+
+    g_assert_cmpstr(wrong, ==, NULL);
+}
+
+static uint64_t nr_mapped(Fixture *f)
+{
+    XenGrantTableStats stats;
+
+    xen_grant_table_stats(&f->machine, GUEST, &stats);
+    return stats.mapped;
+}
+
+static void tear_down(Fixture *f, gconstpointer data)
+{
+    uint32_t i;
+
+    check(f);
+    xen_gntdev_release(f->file, &f->host);
+    for (i = 0; i < XEN_GNTALLOC_FILES; i++) {
+        xen_gntalloc_release(f->alloc, &f->host, i);
+    }
+    check(f);
+    g_assert_cmpuint(nr_mapped(f), ==, 0);
+    for (i = 0; i < PORTS; i++) {
+        g_assert_cmpuint(f->port_users[i], ==, 0);
+    }
+    g_free(f->file);
+    g_free(f->alloc);
+    g_free(f->tables[0]);
+    g_free(f->tables[1]);
+    g_free(f->block);
+    g_free(f->memory);
+}
+
+/* What the tests do all the time */
+
+static uint64_t offset(uint32_t slot)
+{
+    return (uint64_t)slot * PAGE;
+}
+
+/* MAP_GRANT_REF of even grants, from @n on: the first slot, or the error */
+static int64_t request(Fixture *f, uint32_t n, uint32_t count)
+{
+    g_autofree XenGntdevRef *refs = g_new0(XenGntdevRef, count);
+    uint64_t index = UINT64_MAX;
+    uint32_t i;
+    int ret;
+
+    for (i = 0; i < count; i++) {
+        refs[i].domid = GUEST;
+        refs[i].ref = REF((n + 2 * i) % REFS);
+    }
+    ret = xen_gntdev_map(f->file, count, refs, &index);
+    if (ret < 0) {
+        return ret;
+    }
+    g_assert_cmpuint(index % PAGE, ==, 0);
+    return index / PAGE;
+}
+
+static int unmap(Fixture *f, uint32_t slot, uint32_t count)
+{
+    return xen_gntdev_unmap(f->file, &f->host, offset(slot), count);
+}
+
+static int do_mmap(Fixture *f, uint32_t slot, uint32_t count, bool write)
+{
+    uint32_t frames[256];
+
+    return xen_gntdev_mmap(f->file, &f->host, offset(slot), count, true, write,
+                           7, frames);
+}
+
+static void do_munmap(Fixture *f, uint32_t slot, uint32_t count)
+{
+    xen_gntdev_munmap(f->file, &f->host, offset(slot), count);
+}
+
+static void assert_states(Fixture *f, uint32_t slot, uint32_t count,
+                          XenGntdevState state)
+{
+    uint32_t i;
+
+    for (i = 0; i < count; i++) {
+        g_assert_cmpint(xen_gntdev_state(f->file, slot + i), ==, state);
+    }
+}
+
+/* Slots */
+
+static void test_states(Fixture *f, gconstpointer data)
+{
+    uint32_t frame;
+
+    assert_states(f, 0, f->config.slots + 1, XEN_GNTDEV_INVALID);
+    g_assert_cmpint(request(f, 0, 1), ==, 0);
+    assert_states(f, 0, 1, XEN_GNTDEV_NOT_YET_MAPPED);
+    /* MAP maps nothing */
+    g_assert_cmpuint(nr_mapped(f), ==, 0);
+
+    g_assert_cmpint(xen_gntdev_mmap(f->file, &f->host, 0, 1, true, true, 0,
+                                    &frame), ==, 0);
+    g_assert_cmpuint(frame, ==, FRAME(0));
+    assert_states(f, 0, 1, XEN_GNTDEV_MAPPED);
+    g_assert_cmpuint(nr_mapped(f), ==, 1);
+
+    do_munmap(f, 0, 1);
+    assert_states(f, 0, 1, XEN_GNTDEV_NOT_YET_MAPPED);
+    g_assert_cmpuint(nr_mapped(f), ==, 0);
+    /* It may be mapped again */
+    g_assert_cmpint(do_mmap(f, 0, 1, true), ==, 0);
+    do_munmap(f, 0, 1);
+
+    g_assert_cmpint(unmap(f, 0, 1), ==, 0);
+    assert_states(f, 0, 1, XEN_GNTDEV_INVALID);
+    g_assert_cmpuint(xen_gntdev_in_use(f->file), ==, 0);
+}
+
+/* One slot: the one that was freed last, slot 0 first of all */
+static void test_single(Fixture *f, gconstpointer data)
+{
+    uint32_t i;
+
+    for (i = 0; i < f->config.slots; i++) {
+        g_assert_cmpint(request(f, 0, 1), ==, i);
+    }
+    g_assert_cmpint(request(f, 0, 1), ==, -ENOMEM);
+    g_assert_cmpuint(xen_gntdev_in_use(f->file), ==, f->config.slots);
+    g_assert_cmpint(unmap(f, 5, 1), ==, 0);
+    g_assert_cmpint(unmap(f, 90, 1), ==, 0);
+    g_assert_cmpint(unmap(f, 7, 1), ==, 0);
+    g_assert_cmpint(request(f, 0, 1), ==, 7);
+    g_assert_cmpint(request(f, 0, 1), ==, 90);
+    g_assert_cmpint(request(f, 0, 1), ==, 5);
+    g_assert_cmpint(request(f, 0, 1), ==, -ENOMEM);
+}
+
+/* A run of slots: from where the last one ended, then from the start */
+static void test_next_fit(Fixture *f, gconstpointer data)
+{
+    const uint32_t last = f->config.slots;
+
+    g_assert_cmpint(request(f, 0, 10), ==, 0);
+    g_assert_cmpint(request(f, 0, 10), ==, 10);
+    g_assert_cmpint(unmap(f, 0, 10), ==, 0);
+    /* There is room at 0, but the search begins behind the last */
+    g_assert_cmpint(request(f, 0, 5), ==, 20);
+    /* A run never goes over the end */
+    g_assert_cmpint(request(f, 0, last - 25 - 4), ==, 25);
+    g_assert_cmpint(request(f, 0, 8), ==, 0);
+    g_assert_cmpint(request(f, 0, 4), ==, last - 4);
+    g_assert_cmpint(request(f, 0, 2), ==, 8);
+    g_assert_cmpint(request(f, 0, 2), ==, -ENOMEM);
+    g_assert_cmpint(request(f, 0, 1), ==, -ENOMEM);
+}
+
+/* A run has no hole: an occupied slot starts the count anew */
+static void test_run_is_whole(Fixture *f, gconstpointer data)
+{
+    const uint32_t last = f->config.slots;
+    uint32_t i;
+
+    for (i = 0; i < last; i++) {
+        g_assert_cmpint(request(f, 0, 1), ==, i);
+    }
+    for (i = 0; i < last; i += 2) {
+        g_assert_cmpint(unmap(f, i, 1), ==, 0);
+    }
+    /* Half of them are free, but no two side by side */
+    g_assert_cmpint(request(f, 0, 2), ==, -ENOMEM);
+    g_assert_cmpint(unmap(f, 51, 1), ==, 0);
+    g_assert_cmpint(request(f, 0, 4), ==, -ENOMEM);
+    g_assert_cmpint(request(f, 0, 3), ==, 50);
+    assert_states(f, 50, 3, XEN_GNTDEV_NOT_YET_MAPPED);
+}
+
+/* Slots that a run took are not given out one by one, and the order stays */
+static void test_run_and_single(Fixture *f, gconstpointer data)
+{
+    uint32_t i;
+
+    for (i = 0; i < 6; i++) {
+        g_assert_cmpint(request(f, 0, 1), ==, i);
+    }
+    for (i = 0; i < 6; i++) {
+        g_assert_cmpint(unmap(f, i, 1), ==, 0);
+    }
+    /* On top of the list: 5 4 3 2 1 0; the run takes 0, 1, 2 */
+    g_assert_cmpint(request(f, 0, 3), ==, 0);
+    g_assert_cmpint(request(f, 0, 1), ==, 5);
+    g_assert_cmpint(request(f, 0, 1), ==, 4);
+    g_assert_cmpint(request(f, 0, 1), ==, 3);
+    g_assert_cmpint(request(f, 0, 1), ==, 6);
+
+    /* A run beyond the slots that were ever used: those before it are next */
+    g_assert_cmpint(request(f, 0, 20), ==, 7);
+    g_assert_cmpint(unmap(f, 7, 20), ==, 0);
+    g_assert_cmpint(request(f, 0, 10), ==, 27);
+    g_assert_cmpint(request(f, 0, 1), ==, 26);
+}
+
+static void test_map_errors(Fixture *f, gconstpointer data)
+{
+    g_assert_cmpint(request(f, 0, 0), ==, -EINVAL);
+    g_assert_cmpint(request(f, 0, f->config.slots + 1), ==,
+                    f->config.kind == XEN_GNTDEV_LINUX ? -EINVAL : -ENOMEM);
+    g_assert_cmpint(xen_gntdev_check_count(f->file, UINT32_MAX), ==,
+                    f->config.kind == XEN_GNTDEV_LINUX ? -EINVAL : -ENOMEM);
+    g_assert_cmpuint(xen_gntdev_in_use(f->file), ==, 0);
+}
+
+static void test_limit_in_linux(Fixture *f, gconstpointer data)
+{
+    /* One request has a limit, all together have none but the slots */
+    g_assert_cmpint(request(f, 0, f->config.limit + 1), ==, -EINVAL);
+    g_assert_cmpint(request(f, 0, f->config.limit), ==, 0);
+    g_assert_cmpint(request(f, 0, 1), ==, f->config.limit);
+}
+
+/* UNMAP_GRANT_REF */
+
+static void test_unmap_in_2007(Fixture *f, gconstpointer data)
+{
+    g_assert_cmpint(request(f, 0, 6), ==, 0);
+    g_assert_cmpint(do_mmap(f, 4, 2, true), ==, 0);
+
+    /* Any slots, but all of them or none */
+    g_assert_cmpint(unmap(f, 2, 4), ==, -EBUSY);
+    g_assert_cmpint(unmap(f, 6, 1), ==, -EINVAL);
+    g_assert_cmpint(unmap(f, 5, 2), ==, -EBUSY);
+    assert_states(f, 0, 4, XEN_GNTDEV_NOT_YET_MAPPED);
+    assert_states(f, 4, 2, XEN_GNTDEV_MAPPED);
+    do_munmap(f, 4, 2);
+    g_assert_cmpint(unmap(f, 5, 2), ==, -EINVAL);
+    g_assert_cmpint(unmap(f, 1, 4), ==, 0);
+    assert_states(f, 1, 4, XEN_GNTDEV_INVALID);
+    g_assert_cmpint(unmap(f, 0, 2), ==, -EINVAL);
+    g_assert_cmpint(unmap(f, 0, 0), ==, 0);
+    assert_states(f, 0, 1, XEN_GNTDEV_NOT_YET_MAPPED);
+
+    /* The slots that there are not */
+    g_assert_cmpint(unmap(f, f->config.slots, 1), ==, -EINVAL);
+    g_assert_cmpint(unmap(f, f->config.slots - 1, 2), ==, -EINVAL);
+    g_assert_cmpint(unmap(f, 1, UINT32_MAX), ==, -EINVAL);
+    g_assert_cmpint(xen_gntdev_unmap(f->file, &f->host, UINT64_MAX, 1), ==,
+                    -EINVAL);
+}
+
+static void test_unmap_in_linux(Fixture *f, gconstpointer data)
+{
+    g_assert_cmpint(request(f, 0, 4), ==, 0);
+    g_assert_cmpint(request(f, 0, 1), ==, 4);
+    /* A whole request, or nothing */
+    g_assert_cmpint(unmap(f, 0, 3), ==, -ENOENT);
+    g_assert_cmpint(unmap(f, 0, 5), ==, -ENOENT);
+    g_assert_cmpint(unmap(f, 1, 3), ==, -ENOENT);
+    g_assert_cmpint(unmap(f, 5, 1), ==, -ENOENT);
+    g_assert_cmpint(unmap(f, f->config.slots, 1), ==, -ENOENT);
+    g_assert_cmpint(xen_gntdev_unmap(f->file, &f->host, UINT64_MAX, 1), ==,
+                    -ENOENT);
+    g_assert_cmpint(unmap(f, 4, 0), ==, 0);
+    assert_states(f, 4, 1, XEN_GNTDEV_INVALID);
+
+    /* While it is mapped it is forgotten at once, and freed later */
+    g_assert_cmpint(do_mmap(f, 0, 4, true), ==, 0);
+    g_assert_cmpint(unmap(f, 0, 4), ==, 0);
+    g_assert_cmpint(unmap(f, 0, 4), ==, -ENOENT);
+    assert_states(f, 0, 4, XEN_GNTDEV_MAPPED);
+    g_assert_cmpuint(nr_mapped(f), ==, 4);
+    do_munmap(f, 0, 2);
+    g_assert_cmpuint(xen_gntdev_in_use(f->file), ==, 4);
+    g_assert_cmpint(do_mmap(f, 0, 4, true), ==, -EINVAL);
+    do_munmap(f, 2, 2);
+    g_assert_cmpuint(xen_gntdev_in_use(f->file), ==, 0);
+    g_assert_cmpuint(nr_mapped(f), ==, 0);
+}
+
+/* mmap() */
+
+static void test_mmap(Fixture *f, gconstpointer data)
+{
+    uint32_t frames[3], i;
+
+    g_assert_cmpint(request(f, 10, 3), ==, 0);
+    g_assert_cmpint(xen_gntdev_mmap(f->file, &f->host, 0, 3, true, true, 0,
+                                    frames), ==, 0);
+    for (i = 0; i < 3; i++) {
+        g_assert_cmpuint(frames[i], ==, FRAME(10 + 2 * i));
+        g_assert_cmphex(f->tables[GUEST][REF(10 + 2 * i)].flags, ==,
+                        GTF_permit_access | GTF_reading | GTF_writing);
+    }
+    /* Once at a time */
+    g_assert_cmpint(do_mmap(f, 0, 3, true), ==, -EINVAL);
+    g_assert_cmpuint(nr_mapped(f), ==, 3);
+}
+
+/* A grant that is refused: nothing is mapped, whichever it is */
+static void test_mmap_refused(Fixture *f, gconstpointer data)
+{
+    const int refused = f->config.kind == XEN_GNTDEV_LINUX ? -EINVAL : -ENOMEM;
+    const XenGntdevRef wrong[] = {
+        { GUEST, 0 },                   /* no grant */
+        { GUEST, ENTRIES },             /* no reference */
+        { GUEST, UINT32_MAX },
+        { GUEST, REF(1) },              /* read-only */
+        { 5, REF(0) },                  /* no domain */
+        { 0xffff0001, REF(0) },         /* of which the device sees 16 bits */
+    };
+    uint32_t i, where, slot;
+
+    for (i = 0; i < ARRAY_SIZE(wrong); i++) {
+        for (where = 0; where < 3; where++) {
+            XenGntdevRef refs[3] = {
+                { GUEST, REF(0) }, { GUEST, REF(2) }, { GUEST, REF(4) },
+            };
+            bool good = wrong[i].domid == 0xffff0001;
+            uint64_t index;
+
+            refs[where] = wrong[i];
+            g_assert_cmpint(xen_gntdev_map(f->file, 3, refs, &index), ==, 0);
+            slot = index / PAGE;
+            g_assert_cmpint(do_mmap(f, slot, 3, true), ==, good ? 0 : refused);
+            if (good) {
+                do_munmap(f, slot, 3);
+            }
+            g_assert_cmpuint(nr_mapped(f), ==, 0);
+            assert_states(f, slot, 3, XEN_GNTDEV_NOT_YET_MAPPED);
+            check(f);
+            g_assert_cmpint(unmap(f, slot, 3), ==, 0);
+        }
+    }
+}
+
+/* The map track is full: the same, and it works again afterwards */
+static void test_mmap_full(Fixture *f, gconstpointer data)
+{
+    const int refused = f->config.kind == XEN_GNTDEV_LINUX ? -EINVAL : -ENOMEM;
+    struct gnttab_map_grant_ref op = {
+        .host_addr = PAGE,
+        .flags = GNTMAP_host_map | GNTMAP_readonly,
+        .dom = GUEST,
+    };
+    struct gnttab_unmap_grant_ref undo = { .host_addr = PAGE };
+    uint32_t i;
+
+    for (i = 0; i < HANDLES - 2; i++) {
+        op.ref = REF(i);
+        g_assert_cmpuint(xen_grant_table_map(&f->machine, DOM0, &op, 1), ==,
+                         0);
+    }
+    g_assert_cmpint(request(f, 0, 3), ==, 0);
+    g_assert_cmpint(do_mmap(f, 0, 3, true), ==, refused);
+    g_assert_cmpuint(nr_mapped(f), ==, HANDLES - 2);
+    undo.handle = op.handle;
+    g_assert_cmpuint(xen_grant_table_unmap(&f->machine, DOM0, &undo, 1), ==,
+                     0);
+    g_assert_cmpint(do_mmap(f, 0, 3, true), ==, 0);
+    do_munmap(f, 0, 3);
+    xen_grant_table_release(&f->machine, DOM0);
+}
+
+static void test_mmap_in_2007(Fixture *f, gconstpointer data)
+{
+    uint32_t frames[4];
+
+    g_assert_cmpint(request(f, 0, 3), ==, 0);
+    g_assert_cmpint(request(f, 6, 1), ==, 3);
+    /* Any slots, as long as all of them wait for it */
+    g_assert_cmpint(do_mmap(f, 2, 2, true), ==, 0);
+    g_assert_cmpint(do_mmap(f, 1, 2, true), ==, -EINVAL);
+    g_assert_cmpint(do_mmap(f, 4, 1, true), ==, -EINVAL);
+    assert_states(f, 1, 1, XEN_GNTDEV_NOT_YET_MAPPED);
+    g_assert_cmpint(do_mmap(f, 0, 0, true), ==, -ENXIO);
+    g_assert_cmpint(do_mmap(f, f->config.slots, 1, true), ==, -ENXIO);
+    g_assert_cmpint(do_mmap(f, f->config.slots - 1, 2, true), ==, -ENXIO);
+    g_assert_cmpint(xen_gntdev_mmap(f->file, &f->host, 0, 1, false, true, 0,
+                                    frames), ==, -EINVAL);
+    /* It always wants to write */
+    g_assert_cmpint(do_mmap(f, 0, 1, false), ==, 0);
+    g_assert_cmphex(f->tables[GUEST][REF(0)].flags, ==,
+                    GTF_permit_access | GTF_reading | GTF_writing);
+}
+
+static void test_mmap_in_linux(Fixture *f, gconstpointer data)
+{
+    uint32_t frames[4];
+
+    g_assert_cmpint(request(f, 0, 3), ==, 0);
+    g_assert_cmpint(request(f, 6, 1), ==, 3);
+    /* The request, and nothing else */
+    g_assert_cmpint(do_mmap(f, 0, 2, true), ==, -EINVAL);
+    g_assert_cmpint(do_mmap(f, 1, 2, true), ==, -EINVAL);
+    g_assert_cmpint(do_mmap(f, 0, 4, true), ==, -EINVAL);
+    g_assert_cmpint(do_mmap(f, 2, 2, true), ==, -EINVAL);
+    g_assert_cmpint(do_mmap(f, 0, 0, true), ==, -EINVAL);
+    g_assert_cmpint(do_mmap(f, 4, 1, true), ==, -EINVAL);
+    g_assert_cmpint(do_mmap(f, f->config.slots, 1, true), ==, -EINVAL);
+    g_assert_cmpint(xen_gntdev_mmap(f->file, &f->host, 0, 3, false, true, 0,
+                                    frames), ==, -EINVAL);
+    g_assert_cmpuint(nr_mapped(f), ==, 0);
+
+    /* What was mapped read-only is so for ever; the other way round is good */
+    g_assert_cmpint(do_mmap(f, 0, 3, false), ==, 0);
+    g_assert_cmphex(f->tables[GUEST][REF(0)].flags, ==,
+                    GTF_permit_access | GTF_reading);
+    do_munmap(f, 0, 3);
+    g_assert_cmpint(do_mmap(f, 0, 3, true), ==, -EINVAL);
+    g_assert_cmpint(do_mmap(f, 0, 3, false), ==, 0);
+    g_assert_cmpint(do_mmap(f, 3, 1, true), ==, 0);
+    do_munmap(f, 3, 1);
+    g_assert_cmpint(do_mmap(f, 3, 1, false), ==, 0);
+    /* A private mapping may be read */
+    g_assert_cmpint(request(f, 20, 1), ==, 4);
+    g_assert_cmpint(xen_gntdev_mmap(f->file, &f->host, offset(4), 1, false,
+                                    false, 0, frames), ==, 0);
+}
+
+/* GET_OFFSET_FOR_VADDR */
+
+static int get_offset(Fixture *f, uint32_t slot, uint32_t mapped,
+                      uint32_t nr_mapped, uint64_t *index, uint32_t *count)
+{
+    return xen_gntdev_get_offset(f->file, offset(slot), offset(mapped),
+                                 nr_mapped, index, count);
+}
+
+static void test_get_offset(Fixture *f, gconstpointer data)
+{
+    bool is_linux = f->config.kind == XEN_GNTDEV_LINUX;
+    uint64_t index = 1;
+    uint32_t count = 0;
+
+    g_assert_cmpint(request(f, 0, 2), ==, 0);
+    g_assert_cmpint(request(f, 0, 4), ==, 2);
+    g_assert_cmpint(get_offset(f, 2, 2, 4, &index, &count), ==, -EINVAL);
+    g_assert_cmpint(do_mmap(f, 2, 4, true), ==, 0);
+    g_assert_cmpint(get_offset(f, 2, 2, 4, &index, &count), ==, 0);
+    g_assert_cmpuint(index, ==, offset(2));
+    g_assert_cmpuint(count, ==, 4);
+
+    /* In 2007 it had to be the first page of the mapping */
+    index = 1;
+    g_assert_cmpint(get_offset(f, 3, 2, 4, &index, &count), ==,
+                    is_linux ? 0 : -EINVAL);
+    g_assert_cmpuint(index, ==, is_linux ? offset(2) : 1);
+    g_assert_cmpint(get_offset(f, f->config.slots, 2, 4, &index, &count), ==,
+                    -EINVAL);
+    /* Freed, but mapped still */
+    if (is_linux) {
+        g_assert_cmpint(unmap(f, 2, 4), ==, 0);
+        g_assert_cmpint(get_offset(f, 2, 2, 4, &index, &count), ==, 0);
+        g_assert_cmpuint(count, ==, 4);
+    }
+}
+
+/* The end of a file, and of who mapped */
+
+static void test_release(Fixture *f, gconstpointer data)
+{
+    g_assert_cmpint(request(f, 0, 4), ==, 0);
+    g_assert_cmpint(request(f, 10, 1), ==, 4);
+    g_assert_cmpint(do_mmap(f, 0, 4, true), ==, 0);
+    xen_gntdev_release(f->file, &f->host);
+    g_assert_cmpuint(nr_mapped(f), ==, 0);
+
+    /* And it is as new */
+    xen_gntdev_open(f->file, &f->config);
+    g_assert_cmpuint(xen_gntdev_in_use(f->file), ==, 0);
+    g_assert_cmpint(request(f, 0, 2), ==, 0);
+    g_assert_cmpint(request(f, 0, 1), ==, 2);
+}
+
+static void test_forget(Fixture *f, gconstpointer data)
+{
+    uint32_t frames[2];
+
+    g_assert_cmpint(request(f, 0, 2), ==, 0);
+    g_assert_cmpint(request(f, 4, 2), ==, 2);
+    g_assert_cmpint(xen_gntdev_mmap(f->file, &f->host, 0, 2, true, true, 3,
+                                    frames), ==, 0);
+    g_assert_cmpint(xen_gntdev_mmap(f->file, &f->host, offset(2), 2, true,
+                                    true, 4, frames), ==, 0);
+    xen_gntdev_forget(f->file, &f->host, 3);
+    assert_states(f, 0, 2, XEN_GNTDEV_NOT_YET_MAPPED);
+    assert_states(f, 2, 2, XEN_GNTDEV_MAPPED);
+    g_assert_cmpuint(nr_mapped(f), ==, 2);
+}
+
+/* SET_UNMAP_NOTIFY */
+
+static int notify(Fixture *f, uint64_t index, uint32_t action, uint32_t port)
+{
+    return xen_gntdev_set_notify(f->file, &f->host, index, action, port);
+}
+
+static void test_notify_in_linux(Fixture *f, gconstpointer data)
+{
+    uint8_t *byte = f->memory + FRAME(2) * PAGE + 100;
+
+    g_assert_cmpint(request(f, 0, 3), ==, 0);
+    g_assert_cmpint(notify(f, offset(3), XEN_GNT_CLEAR_BYTE, 0), ==, -ENOENT);
+    g_assert_cmpint(notify(f, UINT64_MAX, XEN_GNT_CLEAR_BYTE, 0), ==, -ENOENT);
+    g_assert_cmpint(notify(f, 0, 4, 0), ==, -EINVAL);
+    g_assert_cmpint(notify(f, 0, XEN_GNT_SEND_EVENT, PORTS), ==, -EINVAL);
+    g_assert_cmpint(notify(f, offset(9), XEN_GNT_SEND_EVENT, 1), ==, -ENOENT);
+    g_assert_cmpuint(f->port_users[1], ==, 0);
+
+    /* The last word counts */
+    g_assert_cmpint(notify(f, 0, XEN_GNT_SEND_EVENT, 1), ==, 0);
+    g_assert_cmpint(notify(f, offset(1) + 100,
+                           XEN_GNT_CLEAR_BYTE | XEN_GNT_SEND_EVENT, 2), ==, 0);
+    g_assert_cmpuint(f->port_users[1], ==, 0);
+    g_assert_cmpuint(f->port_sent[1], ==, 0);
+    g_assert_cmpuint(f->port_users[2], ==, 1);
+
+    g_assert_cmpint(do_mmap(f, 0, 3, true), ==, 0);
+    memset(byte - 1, 0xaa, 3);
+    do_munmap(f, 0, 1);
+    g_assert_cmphex(byte[0], ==, 0xaa);
+    do_munmap(f, 1, 2);
+    g_assert_cmphex(byte[-1], ==, 0xaa);
+    g_assert_cmphex(byte[0], ==, 0);
+    g_assert_cmphex(byte[1], ==, 0xaa);
+    /* Unmapped, but not yet given back */
+    g_assert_cmpuint(f->port_sent[2], ==, 0);
+
+    /* The byte was for once */
+    byte[0] = 0xbb;
+    g_assert_cmpint(do_mmap(f, 0, 3, true), ==, 0);
+    g_assert_cmpint(unmap(f, 0, 3), ==, 0);
+    g_assert_cmpint(notify(f, 0, XEN_GNT_CLEAR_BYTE, 0), ==, -ENOENT);
+    g_assert_cmpuint(f->port_sent[2], ==, 0);
+    do_munmap(f, 0, 3);
+    g_assert_cmpuint(f->port_sent[2], ==, 1);
+    g_assert_cmpuint(f->port_users[2], ==, 0);
+    g_assert_cmphex(byte[0], ==, 0xbb);
+}
+
+static void test_notify_at_end_in_linux(Fixture *f, gconstpointer data)
+{
+    f->memory[FRAME(0) * PAGE + 9] = 0xaa;
+    g_assert_cmpint(request(f, 0, 1), ==, 0);
+    g_assert_cmpint(notify(f, 9, XEN_GNT_CLEAR_BYTE | XEN_GNT_SEND_EVENT, 3),
+                    ==, 0);
+    g_assert_cmpint(do_mmap(f, 0, 1, true), ==, 0);
+    /* Who asks for nothing takes it back */
+    g_assert_cmpint(request(f, 2, 1), ==, 1);
+    g_assert_cmpint(notify(f, offset(1), XEN_GNT_SEND_EVENT, 4), ==, 0);
+    g_assert_cmpint(notify(f, offset(1), 0, 0), ==, 0);
+    xen_gntdev_release(f->file, &f->host);
+    g_assert_cmpuint(f->port_sent[3], ==, 1);
+    g_assert_cmpuint(f->port_sent[4], ==, 0);
+    g_assert_cmphex(f->memory[FRAME(0) * PAGE + 9], ==, 0);
+    xen_gntdev_open(f->file, &f->config);
+
+    /* What is mapped read-only cannot be cleared */
+    g_assert_cmpint(request(f, 0, 1), ==, 0);
+    g_assert_cmpint(do_mmap(f, 0, 1, false), ==, 0);
+    g_assert_cmpint(notify(f, 9, XEN_GNT_CLEAR_BYTE | XEN_GNT_SEND_EVENT, 3),
+                    ==, -EINVAL);
+    g_assert_cmpuint(f->port_users[3], ==, 0);
+    g_assert_cmpint(notify(f, 9, XEN_GNT_SEND_EVENT, 3), ==, 0);
+}
+
+static void test_not_in_2007(Fixture *f, gconstpointer data)
+{
+    XenGntdevSegment segment = { .flags = GNTCOPY_source_gref };
+
+    g_assert_cmpint(request(f, 0, 1), ==, 0);
+    g_assert_cmpint(notify(f, 0, XEN_GNT_CLEAR_BYTE, 0), ==, -ENOTTY);
+    g_assert_cmpint(xen_gntdev_copy(f->file, &f->host, &segment), ==, -ENOTTY);
+}
+
+/* GRANT_COPY */
+
+static void test_copy_in_linux(Fixture *f, gconstpointer data)
+{
+    uint8_t local[100];
+    XenGntdevSegment segment = {
+        .source.foreign = { .ref = REF(1), .domid = GUEST, .offset = 4000 },
+        .dest.virt = local,
+        .len = 96,
+        .flags = GNTCOPY_source_gref,
+        .status = 1,
+    };
+
+    memset(f->memory + FRAME(1) * PAGE, 0x11, PAGE);
+    memset(local, 0, sizeof(local));
+    g_assert_cmpint(xen_gntdev_copy(f->file, &f->host, &segment), ==, 0);
+    g_assert_cmpint(segment.status, ==, GNTST_okay);
+    g_assert_cmphex(local[95], ==, 0x11);
+    g_assert_cmphex(local[96], ==, 0);
+
+    /* To a grant; and not to one that may only be read */
+    memset(local, 0x22, sizeof(local));
+    segment = (XenGntdevSegment) {
+        .source.virt = local,
+        .dest.foreign = { .ref = REF(2), .domid = GUEST, .offset = 1 },
+        .len = 1,
+        .flags = GNTCOPY_dest_gref,
+    };
+    g_assert_cmpint(xen_gntdev_copy(f->file, &f->host, &segment), ==, 0);
+    g_assert_cmpint(segment.status, ==, GNTST_okay);
+    g_assert_cmphex(f->memory[FRAME(2) * PAGE], ==, 0);
+    g_assert_cmphex(f->memory[FRAME(2) * PAGE + 1], ==, 0x22);
+    g_assert_cmphex(f->memory[FRAME(2) * PAGE + 2], ==, 0);
+    segment.dest.foreign.ref = REF(1);
+    g_assert_cmpint(xen_gntdev_copy(f->file, &f->host, &segment), ==, 0);
+    g_assert_cmpint(segment.status, <, 0);
+    segment.dest.foreign.ref = ENTRIES;
+    g_assert_cmpint(xen_gntdev_copy(f->file, &f->host, &segment), ==, 0);
+    g_assert_cmpint(segment.status, ==, GNTST_bad_gntref);
+    segment.dest.foreign.domid = 7;
+    g_assert_cmpint(xen_gntdev_copy(f->file, &f->host, &segment), ==, 0);
+    g_assert_cmpint(segment.status, ==, GNTST_bad_domain);
+
+    /* From one to another */
+    segment = (XenGntdevSegment) {
+        .source.foreign = { .ref = REF(1), .domid = GUEST },
+        .dest.foreign = { .ref = REF(4), .domid = GUEST },
+        .len = PAGE,
+        .flags = GNTCOPY_source_gref | GNTCOPY_dest_gref,
+    };
+    g_assert_cmpint(xen_gntdev_copy(f->file, &f->host, &segment), ==, 0);
+    g_assert_cmpint(segment.status, ==, GNTST_okay);
+    g_assert_cmpmem(f->memory + FRAME(1) * PAGE, PAGE,
+                    f->memory + FRAME(4) * PAGE, PAGE);
+}
+
+static void test_copy_errors_in_linux(Fixture *f, gconstpointer data)
+{
+    uint8_t local[PAGE];
+    XenGntdevSegment segment = {
+        .source.foreign = { .ref = REF(0), .domid = GUEST, .offset = 1 },
+        .dest.virt = local,
+        .len = PAGE,
+        .flags = GNTCOPY_source_gref,
+    };
+
+    g_assert_cmpint(xen_gntdev_copy(f->file, &f->host, &segment), ==, -EINVAL);
+    segment.source.foreign.offset = UINT16_MAX;
+    segment.len = UINT16_MAX;
+    g_assert_cmpint(xen_gntdev_copy(f->file, &f->host, &segment), ==, -EINVAL);
+    segment.source.foreign.offset = PAGE;
+    segment.len = 0;
+    g_assert_cmpint(xen_gntdev_copy(f->file, &f->host, &segment), ==, 0);
+    segment.flags = 0;
+    g_assert_cmpint(xen_gntdev_copy(f->file, &f->host, &segment), ==, -EINVAL);
+
+    segment.flags = GNTCOPY_source_gref;
+    segment.source.foreign.offset = 0;
+    segment.len = 1;
+    f->bad_address = true;
+    g_assert_cmpint(xen_gntdev_copy(f->file, &f->host, &segment), ==, -EFAULT);
+    /* Nothing is in use any more */
+    g_assert_cmphex(f->tables[GUEST][REF(0)].flags, ==, GTF_permit_access);
+}
+
+/*
+ * All of it, at random: what the file says of its slots must be what a second
+ * book says, and the machine must agree with itself
+ */
+typedef struct Book {
+    uint8_t states[128];
+    uint32_t first[128];
+    uint32_t count[128];
+} Book;
+
+static void random_step(Fixture *f, Book *book)
+{
+    uint32_t slot = g_test_rand_int_range(0, 128);
+    uint32_t count, i;
+    int64_t ret;
+
+    switch (g_test_rand_int_range(0, 4)) {
+    case 0:
+        count = g_test_rand_int_range(1, 12);
+        ret = request(f, 2 * g_test_rand_int_range(0, REFS / 2), count);
+        for (i = 0; ret >= 0 && i < count; i++) {
+            g_assert_cmpuint(book->states[ret + i], ==, XEN_GNTDEV_INVALID);
+            book->states[ret + i] = XEN_GNTDEV_NOT_YET_MAPPED;
+            book->first[ret + i] = ret;
+            book->count[ret + i] = count;
+        }
+        return;
+    case 1:
+        slot = book->first[slot];
+        ret = do_mmap(f, slot, book->count[slot], true);
+        g_assert_cmpint(ret == 0, ==,
+                        book->states[slot] == XEN_GNTDEV_NOT_YET_MAPPED);
+        for (i = 0; ret == 0 && i < book->count[slot]; i++) {
+            book->states[slot + i] = XEN_GNTDEV_MAPPED;
+        }
+        return;
+    case 2:
+        slot = book->first[slot];
+        do_munmap(f, slot, book->count[slot]);
+        for (i = 0; i < book->count[slot]; i++) {
+            if (book->states[slot + i] == XEN_GNTDEV_MAPPED) {
+                book->states[slot + i] = XEN_GNTDEV_NOT_YET_MAPPED;
+            }
+        }
+        return;
+    default:
+        slot = book->first[slot];
+        if (book->states[slot] != XEN_GNTDEV_NOT_YET_MAPPED) {
+            return;
+        }
+        count = book->count[slot];
+        g_assert_cmpint(unmap(f, slot, count), ==, 0);
+        for (i = 0; i < count; i++) {
+            book->states[slot + i] = XEN_GNTDEV_INVALID;
+            book->first[slot + i] = slot + i;
+            book->count[slot + i] = 1;
+        }
+    }
+}
+
+static void test_random(Fixture *f, gconstpointer data)
+{
+    Book book = { 0 };
+    uint32_t i, step;
+
+    for (i = 0; i < 128; i++) {
+        book.first[i] = i;
+        book.count[i] = 1;
+    }
+    for (step = 0; step < 5000; step++) {
+        random_step(f, &book);
+        for (i = 0; i < 128; i++) {
+            g_assert_cmpint(xen_gntdev_state(f->file, i), ==, book.states[i]);
+        }
+        if (step % 50 == 0) {
+            check(f);
+        }
+    }
+}
+
+/* gntalloc */
+
+static int alloc(Fixture *f, uint32_t file, uint32_t count, uint64_t *index,
+                 uint32_t *refs)
+{
+    return xen_gntalloc_alloc(f->alloc, &f->host, file, GUEST, true, count,
+                              index, refs);
+}
+
+static XenGntallocStats alloc_stats(Fixture *f)
+{
+    XenGntallocStats stats;
+
+    xen_gntalloc_collect(f->alloc, &f->host);
+    xen_gntalloc_stats(f->alloc, &stats);
+    return stats;
+}
+
+static uint32_t alloc_mmap(Fixture *f, uint32_t file, uint64_t index)
+{
+    uint32_t frame;
+
+    g_assert_cmpint(xen_gntalloc_mmap(f->alloc, file, index, 1, true, 5,
+                                      &frame), ==, 0);
+    return frame;
+}
+
+static void test_alloc(Fixture *f, gconstpointer data)
+{
+    uint32_t refs[20], frames[20], i;
+    uint64_t index;
+
+    memset(f->memory, 0xff, GUEST_FIRST * PAGE);
+    g_assert_cmpint(alloc(f, 3, 4, &index, refs), ==, 0);
+    g_assert_cmpuint(index, ==, 0);
+    g_assert_cmpint(xen_gntalloc_mmap(f->alloc, 3, index, 4, true, 0, frames),
+                    ==, 0);
+    for (i = 0; i < 4; i++) {
+        g_assert_cmphex(f->tables[DOM0][refs[i]].flags, ==,
+                        GTF_permit_access);
+        g_assert_cmpuint(f->tables[DOM0][refs[i]].domid, ==, GUEST);
+        g_assert_cmpuint(f->tables[DOM0][refs[i]].frame, ==, frames[i]);
+        g_assert_cmphex(f->memory[(size_t)frames[i] * PAGE + i], ==, 0);
+    }
+    g_assert_cmpint(xen_gntalloc_alloc(f->alloc, &f->host, 3, GUEST, false, 1,
+                                       &index, refs), ==, 0);
+    g_assert_cmpuint(index, ==, offset(4));
+    g_assert_cmphex(f->tables[DOM0][refs[0]].flags, ==,
+                    GTF_permit_access | GTF_readonly);
+    g_assert_cmpuint(alloc_stats(f).pages, ==, 5);
+}
+
+/* Offsets are a file's own, and are never given out twice */
+static void test_alloc_offsets(Fixture *f, gconstpointer data)
+{
+    uint64_t index;
+    uint32_t refs[2];
+
+    g_assert_cmpint(alloc(f, 0, 2, &index, refs), ==, 0);
+    g_assert_cmpint(xen_gntalloc_dealloc(f->alloc, &f->host, 0, index, 2), ==,
+                    0);
+    g_assert_cmpint(alloc(f, 0, 1, &index, refs), ==, 0);
+    g_assert_cmpuint(index, ==, offset(2));
+    g_assert_cmpint(alloc(f, 1, 1, &index, refs), ==, 0);
+    g_assert_cmpuint(index, ==, 0);
+    g_assert_cmpint(alloc(f, 1, 0, &index, refs), ==, 0);
+    g_assert_cmpuint(index, ==, offset(1));
+    /* Not across files, and not what is not there */
+    g_assert_cmpint(xen_gntalloc_dealloc(f->alloc, &f->host, 1, offset(2), 1),
+                    ==, -EINVAL);
+    g_assert_cmpint(xen_gntalloc_dealloc(f->alloc, &f->host, 0, offset(2), 2),
+                    ==, -EINVAL);
+    g_assert_cmpint(xen_gntalloc_dealloc(f->alloc, &f->host, 0, offset(2), 0),
+                    ==, -EINVAL);
+    g_assert_cmpint(xen_gntalloc_mmap(f->alloc, 0, 0, 1, true, 0, refs), ==,
+                    -ENOENT);
+    g_assert_cmpint(xen_gntalloc_mmap(f->alloc, 0, offset(2), 1, false, 0,
+                                      refs), ==, -EINVAL);
+}
+
+static void test_alloc_limit(Fixture *f, gconstpointer data)
+{
+    g_autofree uint32_t *refs = g_new(uint32_t, ENTRIES);
+    uint64_t index;
+
+    g_assert_cmpint(alloc(f, 0, 21, &index, refs), ==, -ENOSPC);
+    g_assert_cmpint(alloc(f, 0, UINT32_MAX, &index, refs), ==, -ENOSPC);
+    g_assert_cmpint(alloc(f, 0, 12, &index, refs), ==, 0);
+    /* It is one for all files */
+    g_assert_cmpint(alloc(f, 1, 9, &index, refs), ==, -ENOSPC);
+    g_assert_cmpint(alloc(f, 1, 8, &index, refs), ==, 0);
+    g_assert_cmpint(alloc(f, 2, 1, &index, refs), ==, -ENOSPC);
+    xen_gntalloc_set_limit(f->alloc, ENTRIES);
+    g_assert_cmpint(alloc(f, 2, 1, &index, refs), ==, 0);
+
+    /* No pages: what there was is given back */
+    g_assert_cmpint(alloc(f, 2, GUEST_FIRST, &index, refs), ==, -ENOMEM);
+    g_assert_cmpuint(alloc_stats(f).pages, ==, 21);
+    check(f);
+    g_assert_cmpint(alloc(f, 2, GUEST_FIRST - 1 - 21, &index, refs), ==, 0);
+    g_assert_cmpint(alloc(f, 2, 1, &index, refs), ==, -ENOMEM);
+    g_assert_cmpuint(alloc_stats(f).pages, ==, GUEST_FIRST - 1);
+}
+
+/* A page lives while its file has it, or it is mapped */
+static void test_alloc_life(Fixture *f, gconstpointer data)
+{
+    uint32_t refs[2], frame;
+    uint64_t index;
+
+    g_assert_cmpint(alloc(f, 0, 2, &index, refs), ==, 0);
+    frame = alloc_mmap(f, 0, index);
+    g_assert_cmpint(xen_gntalloc_dealloc(f->alloc, &f->host, 0, index, 2), ==,
+                    0);
+    g_assert_cmpuint(alloc_stats(f).pages, ==, 1);
+    g_assert_cmphex(f->tables[DOM0][refs[0]].flags, ==, GTF_permit_access);
+    g_assert_cmphex(f->tables[DOM0][refs[1]].flags, ==, 0);
+    g_assert_cmpint(xen_machine_owner(&f->machine, frame), ==, DOM0);
+    g_assert_cmpint(xen_gntalloc_dealloc(f->alloc, &f->host, 0, index, 1), ==,
+                    -EINVAL);
+    /* Somebody else's munmap() is none of this mapping */
+    xen_gntalloc_munmap(f->alloc, &f->host, 0, index, 1, 6);
+    g_assert_cmpuint(alloc_stats(f).pages, ==, 1);
+    xen_gntalloc_munmap(f->alloc, &f->host, 0, index, 1, 5);
+    g_assert_cmpuint(alloc_stats(f).pages, ==, 0);
+    g_assert_cmphex(f->tables[DOM0][refs[0]].flags, ==, 0);
+    g_assert_cmpint(xen_machine_owner(&f->machine, frame), !=, DOM0);
+
+    /* Mapped twice, by two, of whom one dies */
+    g_assert_cmpint(alloc(f, 0, 1, &index, refs), ==, 0);
+    alloc_mmap(f, 0, index);
+    alloc_mmap(f, 0, index);
+    g_assert_cmpint(xen_gntalloc_mmap(f->alloc, 0, index, 1, true, 6, &frame),
+                    ==, 0);
+    g_assert_cmpint(xen_gntalloc_dealloc(f->alloc, &f->host, 0, index, 1), ==,
+                    0);
+    xen_gntalloc_forget(f->alloc, &f->host, 0, 5);
+    g_assert_cmpuint(alloc_stats(f).pages, ==, 1);
+    xen_gntalloc_forget(f->alloc, &f->host, 0, 6);
+    g_assert_cmpuint(alloc_stats(f).pages, ==, 0);
+}
+
+/* The peer has it mapped: the grant, the reference and the frame wait */
+static void test_alloc_lingering(Fixture *f, gconstpointer data)
+{
+    struct gnttab_map_grant_ref op = {
+        .host_addr = PAGE,
+        .flags = GNTMAP_host_map,
+        .dom = DOM0,
+    };
+    struct gnttab_unmap_grant_ref undo = { .host_addr = PAGE };
+    uint32_t ref, other;
+    uint64_t index;
+
+    g_assert_cmpint(alloc(f, 0, 1, &index, &ref), ==, 0);
+    op.ref = ref;
+    g_assert_cmpuint(xen_grant_table_map(&f->machine, GUEST, &op, 1), ==, 0);
+    xen_gntalloc_release(f->alloc, &f->host, 0);
+    /* As in Linux it does not count for the limit */
+    g_assert_cmpuint(alloc_stats(f).pages, ==, 0);
+    g_assert_cmpuint(alloc_stats(f).lingering, ==, 1);
+    g_assert_cmpint(xen_machine_owner(&f->machine,
+                                      op.dev_bus_addr / PAGE), ==, DOM0);
+    g_assert_cmpint(alloc(f, 0, 1, &index, &other), ==, 0);
+    g_assert_cmpuint(other, !=, ref);
+    check(f);
+
+    undo.handle = op.handle;
+    g_assert_cmpuint(xen_grant_table_unmap(&f->machine, GUEST, &undo, 1), ==,
+                     0);
+    g_assert_cmpuint(alloc_stats(f).lingering, ==, 0);
+    g_assert_cmphex(f->tables[DOM0][ref].flags, ==, 0);
+}
+
+static int alloc_notify(Fixture *f, uint64_t index, uint32_t action,
+                        uint32_t port)
+{
+    return xen_gntalloc_set_notify(f->alloc, &f->host, 0, index, action, port);
+}
+
+static void test_alloc_notify(Fixture *f, gconstpointer data)
+{
+    uint32_t refs[2];
+    uint64_t index;
+    uint8_t *page;
+
+    g_assert_cmpint(alloc(f, 0, 2, &index, refs), ==, 0);
+    page = f->memory + (size_t)alloc_mmap(f, 0, index + PAGE) * PAGE;
+    memset(page, 0xaa, PAGE);
+    g_assert_cmpint(alloc_notify(f, offset(2), XEN_GNT_CLEAR_BYTE, 0), ==,
+                    -ENOENT);
+    g_assert_cmpint(alloc_notify(f, 0, 4, 0), ==, -EINVAL);
+    g_assert_cmpint(alloc_notify(f, 0, XEN_GNT_SEND_EVENT, PORTS), ==,
+                    -EINVAL);
+    g_assert_cmpint(alloc_notify(f, 0, XEN_GNT_SEND_EVENT, 1), ==, 0);
+    g_assert_cmpint(alloc_notify(f, PAGE + 20, XEN_GNT_SEND_EVENT, 3), ==, 0);
+    g_assert_cmpint(alloc_notify(f, PAGE + 21, XEN_GNT_CLEAR_BYTE |
+                                 XEN_GNT_SEND_EVENT, 2), ==, 0);
+    g_assert_cmpuint(f->port_users[3], ==, 0);
+
+    g_assert_cmpint(xen_gntalloc_dealloc(f->alloc, &f->host, 0, 0, 2), ==, 0);
+    g_assert_cmpuint(f->port_sent[1], ==, 1);
+    g_assert_cmpuint(f->port_sent[2], ==, 0);
+    g_assert_cmphex(page[21], ==, 0xaa);
+    xen_gntalloc_munmap(f->alloc, &f->host, 0, PAGE, 1, 5);
+    g_assert_cmpuint(f->port_sent[2], ==, 1);
+    g_assert_cmpuint(f->port_sent[3], ==, 0);
+    g_assert_cmphex(page[20], ==, 0xaa);
+    g_assert_cmphex(page[21], ==, 0);
+}
+
+static const XenGntdevConfig linux_config = {
+    .kind = XEN_GNTDEV_LINUX,
+    .slots = 128,
+    .limit = 110,
+};
+
+static const XenGntdevConfig config_2007 = {
+    .kind = XEN_GNTDEV_2007,
+    .slots = XEN_GNTDEV_SLOTS_2007,
+};
+
+static void add_for(const char *name, const XenGntdevConfig *config,
+                    void (*fn)(Fixture *, gconstpointer))
+{
+    g_autofree char *path = g_strdup_printf("/xen/%s", name);
+
+    g_test_add(path, Fixture, config, set_up, fn, tear_down);
+}
+
+static void add(const char *name, void (*fn)(Fixture *, gconstpointer))
+{
+    g_autofree char *today = g_strdup_printf("gntdev/%s/linux", name);
+    g_autofree char *then = g_strdup_printf("gntdev/%s/2007", name);
+
+    add_for(today, &linux_config, fn);
+    add_for(then, &config_2007, fn);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+
+    add("states", test_states);
+    add("slots/single", test_single);
+    add("slots/next-fit", test_next_fit);
+    add("slots/run-is-whole", test_run_is_whole);
+    add("slots/run-and-single", test_run_and_single);
+    add("map-errors", test_map_errors);
+    add_for("gntdev/limit/linux", &linux_config, test_limit_in_linux);
+    add_for("gntdev/unmap/linux", &linux_config, test_unmap_in_linux);
+    add_for("gntdev/unmap/2007", &config_2007, test_unmap_in_2007);
+    add("mmap/frames", test_mmap);
+    add("mmap/refused", test_mmap_refused);
+    add("mmap/full", test_mmap_full);
+    add_for("gntdev/mmap/rules/linux", &linux_config, test_mmap_in_linux);
+    add_for("gntdev/mmap/rules/2007", &config_2007, test_mmap_in_2007);
+    add("get-offset", test_get_offset);
+    add("release", test_release);
+    add("forget", test_forget);
+    add_for("gntdev/notify/linux", &linux_config, test_notify_in_linux);
+    add_for("gntdev/notify-at-end/linux", &linux_config,
+            test_notify_at_end_in_linux);
+    add_for("gntdev/copy/linux", &linux_config, test_copy_in_linux);
+    add_for("gntdev/copy-errors/linux", &linux_config,
+            test_copy_errors_in_linux);
+    add_for("gntdev/no-notify-no-copy/2007", &config_2007, test_not_in_2007);
+    add("random", test_random);
+
+    add_for("gntalloc/alloc", &linux_config, test_alloc);
+    add_for("gntalloc/offsets", &linux_config, test_alloc_offsets);
+    add_for("gntalloc/limit", &linux_config, test_alloc_limit);
+    add_for("gntalloc/life", &linux_config, test_alloc_life);
+    add_for("gntalloc/lingering", &linux_config, test_alloc_lingering);
+    add_for("gntalloc/notify", &linux_config, test_alloc_notify);
+    return g_test_run();
+}
