@@ -459,6 +459,7 @@ static int alloc_and_hold(XenAttacker *a, const void *arg)
         ret = xen_front_pgdir_map(pgdir) ?: attack_show(a) ?:
               xen_front_dbuf_destroy(a->display, ATTACK_DBUF);
         memset(pgdir->data ?: (void *)&ret, 0, sizeof(ret));
+        xen_front_pgdir_unmap(pgdir);
     }
     xen_front_pgdir_free(pgdir);
     return ret;

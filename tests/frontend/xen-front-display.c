@@ -461,7 +461,8 @@ uint32_t xen_front_buffer_free(XenFrontBuffer *buffer)
     uint32_t busy = 0;
 
     if (buffer) {
-        busy = xen_front_pgdir_free(buffer->pgdir);
+        busy = xen_front_pgdir_unmap(buffer->pgdir) < 0;
+        busy += xen_front_pgdir_free(buffer->pgdir);
         g_free(buffer);
     }
     return busy;

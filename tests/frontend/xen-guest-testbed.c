@@ -338,37 +338,48 @@ static int unmap_handles(XenGuest *guest, uint32_t count,
     uint32_t i;
 
     for (i = 0; i < count; i++) {
-        ret = xen_guest_call(guest, NULL, "unmap %u", handles[i]) ?: ret;
+        if (handles[i] != XEN_GUEST_NO_HANDLE) {
+            ret = xen_guest_call(guest, NULL, "unmap %u", handles[i]) ?: ret;
+        }
     }
     return ret;
+}
+
+static bool map_grant(XenGuest *guest, uint32_t ref, void *addr,
+                      uint32_t *handle)
+{
+    g_autofree char *answer = NULL;
+    uint32_t page;
+
+    if (xen_guest_call(guest, &answer, "map %u", ref) < 0 ||
+        sscanf(answer, "%u %u", &page, handle) != 2) {
+        return false;
+    }
+    if (!testbed_map_page(guest, page, addr)) {
+        unmap_handles(guest, 1, handle);
+        return false;
+    }
+    return true;
 }
 
 static int testbed_map_grants(XenGuest *guest, const uint32_t *refs,
                               uint32_t count, uint32_t *handles, void **addr)
 {
-    g_autofree uint32_t *pages = g_new(uint32_t, count);
+    uint8_t *at = mmap(NULL, (size_t)count * XEN_GUEST_PAGE, PROT_NONE,
+                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     uint32_t i;
-    int ret = 0;
 
+    if (at == MAP_FAILED) {
+        return -errno;
+    }
     for (i = 0; i < count; i++) {
-        g_autofree char *answer = NULL;
-
-        ret = xen_guest_call(guest, &answer, "map %u", refs[i]);
-        if (!ret && sscanf(answer, "%u %u", &pages[i], &handles[i]) != 2) {
-            ret = -EPROTO;
-        }
-        if (ret) {
-            break;
+        if (!map_grant(guest, refs[i], at + (size_t)i * XEN_GUEST_PAGE,
+                       &handles[i])) {
+            handles[i] = XEN_GUEST_NO_HANDLE;
         }
     }
-    if (!ret) {
-        *addr = xen_guest_map_pages(guest, pages, count);
-        ret = *addr ? 0 : -ENOMEM;
-    }
-    if (ret) {
-        unmap_handles(guest, i, handles);
-    }
-    return ret;
+    *addr = at;
+    return 0;
 }
 
 static int testbed_unmap_grants(XenGuest *guest, void *addr, uint32_t count,

@@ -61,18 +61,34 @@ uint32_t xen_guest_grant(XenGuest *guest, uint32_t page, bool readonly);
 int xen_guest_end_access(XenGuest *guest, uint32_t ref);
 bool xen_guest_in_use(XenGuest *guest, uint32_t ref);
 
+/* Of a page that could not be mapped */
+#define XEN_GUEST_NO_HANDLE UINT32_MAX
+
 /**
- * xen_guest_map_grants: map pages that the backend shares
+ * xen_guest_map_grants: map pages that the backend shares, in one batch
  * @guest: the guest
  * @refs: references of the backend's domain
  * @count: how many
- * @handles: where to store what xen_guest_unmap_grants() takes
+ * @handles: where to store what xen_guest_unmap_grants() takes: for each page
+ *     that could not be mapped XEN_GUEST_NO_HANDLE
  * @addr: where to store their address, side by side
  *
- * All or nothing.
+ * Returns: 0 if the batch was done, which must be undone even if pages are
+ * missing, or a negative errno value if it was not, and nothing is mapped.
  */
 int xen_guest_map_grants(XenGuest *guest, const uint32_t *refs,
                          uint32_t count, uint32_t *handles, void **addr);
+
+/**
+ * xen_guest_unmap_grants: undo that
+ * @guest: the guest
+ * @addr: the address
+ * @count: how many
+ * @handles: the handles; those that are XEN_GUEST_NO_HANDLE are skipped
+ *
+ * Returns: 0, or a negative errno value of one page that could not be
+ * unmapped; all others are, and nothing is left at the address.
+ */
 int xen_guest_unmap_grants(XenGuest *guest, void *addr, uint32_t count,
                            const uint32_t *handles);
 
