@@ -146,42 +146,87 @@ static int16_t law(uint32_t code, uint8_t value)
     return got;
 }
 
-/* Values of ITU G.711, and every code survives the way there and back */
+/*
+ * A law as ITU G.711 has it, in tables: steps that double with each segment,
+ * and within each of them a value.
+ *
+ * @from: the smallest amount that belongs to a value, in 16 bits
+ * @value: what stands for it
+ */
+typedef struct Law {
+    int from[128];
+    int value[128];
+} Law;
+
+/* Tables 1a and 1b: 32 steps of 2, then 16 of twice that, of 13 bits */
+static void make_a_law(Law *law)
+{
+    int i, from = 0, step = 2;
+
+    for (i = 0; i < 128; i++) {
+        step *= i >= 32 && i % 16 == 0 ? 2 : 1;
+        law->from[i] = from * 8;
+        law->value[i] = (from + step / 2) * 8;
+        from += step;
+    }
+}
+
+/* Tables 2a and 2b: one step of 1, 15 of 2, then 16 of twice that; 14 bits */
+static void make_mu_law(Law *law)
+{
+    int i, from = 0, step = 2;
+
+    for (i = 0; i < 128; i++) {
+        step *= i && i % 16 == 0 ? 2 : 1;
+        law->from[i] = from * 4;
+        law->value[i] = i ? (from + step / 2) * 4 : 0;
+        from += i ? step : 1;
+    }
+}
+
+/* Transmitted are mu-law with all bits turned, A-law with every second one */
+static uint8_t wire_code(uint32_t format, bool negative, int n)
+{
+    return (n | (negative ? 0 : 0x80)) ^
+           (format == XENSND_PCM_FORMAT_A_LAW ? 0x55 : 0x7f);
+}
+
+/* Every code there, every sample of 16 bits back */
+static void check_law(uint32_t format, const Law *table)
+{
+    int i, n;
+
+    for (n = 0; n < 128; n++) {
+        g_assert_cmpint(law(format, wire_code(format, false, n)), ==,
+                        table->value[n]);
+        g_assert_cmpint(law(format, wire_code(format, true, n)), ==,
+                        -table->value[n]);
+    }
+    for (i = INT16_MIN; i <= INT16_MAX; i++) {
+        int16_t sample = i;
+        uint8_t code;
+
+        for (n = 127; table->from[n] > abs(i); n--) {
+            /* on to the next smaller */
+        }
+        get(format)->to_guest(&code, &sample, 1);
+        g_assert_cmphex(code, ==, wire_code(format, i < 0, n));
+    }
+}
+
 static void test_laws(void)
 {
-    static const uint32_t codes[] = {
-        XENSND_PCM_FORMAT_MU_LAW, XENSND_PCM_FORMAT_A_LAW
-    };
-    int i, k;
+    Law a, mu;
 
-    g_assert_cmpint(law(codes[0], 0xff), ==, 0);
-    g_assert_cmpint(law(codes[0], 0x80), ==, 32124);
-    g_assert_cmpint(law(codes[0], 0x00), ==, -32124);
-    g_assert_cmpint(law(codes[0], 0xfe), ==, 8);
-    g_assert_cmpint(law(codes[1], 0xd5), ==, 8);
-    g_assert_cmpint(law(codes[1], 0x55), ==, -8);
-    g_assert_cmpint(law(codes[1], 0xaa), ==, 32256);
-    g_assert_cmpint(law(codes[1], 0x2a), ==, -32256);
-
-    for (k = 0; k < 2; k++) {
-        for (i = 0; i < 256; i++) {
-            int16_t sample = law(codes[k], i);
-            uint8_t back;
-
-            get(codes[k])->to_guest(&back, &sample, 1);
-            /* mu-law has two zeros */
-            g_assert_cmpint(law(codes[k], back), ==, sample);
-            g_assert_true(back == i || sample == 0);
-        }
-        for (i = INT16_MIN; i <= INT16_MAX; i++) {
-            int16_t sample = i;
-            uint8_t code;
-
-            get(codes[k])->to_guest(&code, &sample, 1);
-            g_assert_cmpint(abs(law(codes[k], code) - i), <=,
-                            MAX(16, abs(i) / 16));
-        }
-    }
+    make_a_law(&a);
+    make_mu_law(&mu);
+    /* The ends of G.711's tables */
+    g_assert_cmpint(a.value[0], ==, 1 * 8);
+    g_assert_cmpint(a.value[127], ==, 4032 * 8);
+    g_assert_cmpint(mu.value[1], ==, 2 * 4);
+    g_assert_cmpint(mu.value[127], ==, 8031 * 4);
+    check_law(XENSND_PCM_FORMAT_A_LAW, &a);
+    check_law(XENSND_PCM_FORMAT_MU_LAW, &mu);
 }
 
 static void test_f32(void)
