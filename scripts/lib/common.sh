@@ -234,6 +234,12 @@ private_apt_update()
     if APT_CONFIG=$apt_dir/apt.conf apt-get update >"$log" 2>&1 </dev/null &&
        ! grep -q '^[EW]: Failed to fetch' "$log"; then
         touch "$stamp"
+    elif grep -q '^E: Release file for .* is expired' "$log" &&
+         APT_CONFIG=$apt_dir/apt.conf apt-get update \
+             -o Acquire::Check-Valid-Until=false >"$log" 2>&1 </dev/null; then
+        # Signed all the same
+        say "the mirror has only old package lists of $suite" >&2
+        touch "$stamp"
     elif [ -e "$stamp" ]; then
         say "cannot refresh the package lists of $suite, using old ones" >&2
     else

@@ -56,6 +56,12 @@ class Tap:
         sys.stdout.flush()
         return passed
 
+    def skip(self, name, why):
+        self.progress.end()
+        self.count += 1
+        print("ok %d - %s # SKIP %s" % (self.count, name, why))
+        sys.stdout.flush()
+
     def note(self, text):
         self.progress.end()
         for line in str(text).splitlines():

@@ -11,7 +11,8 @@ from .input import scenario_input
 from .newer import scenario_newer
 from .pair import scenario_pair
 from .restart import scenario_restart
-from .sound import scenario_newer_sound, scenario_sound
+from .sound import (scenario_newer_sound, scenario_newest_sound,
+                    scenario_record, scenario_sound)
 from .toolstack import scenario_toolstack
 
 SCENARIOS = {
@@ -22,6 +23,8 @@ SCENARIOS = {
     "newer": scenario_newer,
     "input": scenario_input,
     "sound": scenario_sound,
+    "record": scenario_record,
     "newer-sound": scenario_newer_sound,
+    "newest-sound": scenario_newest_sound,
     "be-alloc": scenario_bealloc,
 }
