@@ -33,6 +33,7 @@ static inline void xen_pv_audio_unregister(XenPvAudio *audio)
 }
 
 #define xen_pv_audio_card(audio) (*(audio))
+#define xen_pv_audio_dev(audio) ((*(audio))->dev)
 #define xen_pv_audio_set_volume_out AUD_set_volume_out
 #define xen_pv_audio_set_volume_in AUD_set_volume_in
 #else
@@ -51,8 +52,31 @@ static inline void xen_pv_audio_unregister(XenPvAudio *audio)
 }
 
 #define xen_pv_audio_card(audio) (audio)
+#define xen_pv_audio_dev(audio) ((audio)->state->dev)
 #define xen_pv_audio_set_volume_out audio_set_volume_out
 #define xen_pv_audio_set_volume_in audio_set_volume_in
 #endif
+
+/* The options of an audiodev are known to the audio layer alone */
+#include "audio/audio_int.h"
+
+/* Does QEMU mix what it plays, or records, or hand it over as it is? */
+static inline bool xen_pv_audio_is_mixed(XenPvAudio *audio, bool capture)
+{
+    Audiodev *dev = xen_pv_audio_dev(audio);
+
+    return (capture ? audio_get_pdo_in(dev) :
+                      audio_get_pdo_out(dev))->mixing_engine;
+}
+
+/* Are samples of one kind samples of the other? */
+static inline bool xen_pv_audio_is_same(const struct audio_pcm_info *a,
+                                        const struct audio_pcm_info *b)
+{
+    return a->freq == b->freq && a->nchannels == b->nchannels &&
+           a->bits == b->bits && a->is_signed == b->is_signed &&
+           a->is_float == b->is_float &&
+           a->swap_endianness == b->swap_endianness;
+}
 
 #endif /* HW_XEN_XEN_PV_COMPAT_H */

@@ -152,6 +152,18 @@ static bool write_card(XenPvBackend *backend, const char *frontend,
                              size, errp);
 }
 
+/* Where a stream has fewer than its card */
+static bool write_channels(XenPvBackend *backend, const char *dir,
+                           uint32_t channels, uint32_t inherited,
+                           Error **errp)
+{
+    g_autofree char *text = g_strdup_printf("%u", channels);
+
+    return channels == inherited ||
+           xen_pv_node_write(backend, dir, XENSND_FIELD_CHANNELS_MAX, text,
+                             errp);
+}
+
 bool xen_pvsound_config_write(const XenPvSoundConfig *config,
                               XenPvBackend *backend, const char *frontend,
                               const XenSndifCaps *caps, Error **errp)
@@ -181,6 +193,8 @@ bool xen_pvsound_config_write(const XenPvSoundConfig *config,
                                stream->caps.capture ?
                                XENSND_STREAM_TYPE_CAPTURE :
                                XENSND_STREAM_TYPE_PLAYBACK, errp) ||
+            !write_channels(backend, dir, stream->caps.channels_max,
+                            caps->channels_max, errp) ||
             !xen_pv_node_write(backend, dir, XENSND_FIELD_STREAM_UNIQUE_ID,
                                id, errp)) {
             return false;

@@ -39,6 +39,9 @@ OBJECT_DECLARE_SIMPLE_TYPE(XenPvSound, XEN_PVSOUND)
 /* Samples on their way through a conversion, bytes */
 #define XEN_PVSOUND_CHUNK 4096
 
+/* QEMU's mixing engine knows mono and stereo only */
+#define XEN_PVSOUND_MIXED_CHANNELS 2
+
 /* The audio layer is dry when it has less left than this */
 #define XEN_PVSOUND_DRY_NS (5 * SCALE_MS)
 
@@ -263,6 +266,21 @@ static void xen_pvsound_set_voice_volume(XenPvStream *s, Volume *vol)
     }
 }
 
+/*
+ * Without its mixing engine QEMU hands over what it gets, also to a host that
+ * has opened something else than it was asked for.
+ */
+static bool xen_pvsound_voice_fits(XenPvStream *s)
+{
+    if (xen_pv_audio_is_mixed(&s->sound->audio, s->capture)) {
+        return true;
+    }
+
+    return s->capture ?
+           xen_pv_audio_is_same(&s->in->info, &s->in->hw->info) :
+           xen_pv_audio_is_same(&s->out->info, &s->out->hw->info);
+}
+
 static bool xen_pvsound_open_voice(XenPvStream *s,
                                    const XenSndifParams *params,
                                    const XenPvSoundFormat *format)
@@ -283,12 +301,19 @@ static bool xen_pvsound_open_voice(XenPvStream *s,
         s->out = AUD_open_out(xen_pv_audio_card(&d->audio), s->out, s->name,
                               s, xen_pvsound_play, &as);
     }
+    if (!s->out && !s->in) {
+        return false;
+    }
+    if (!xen_pvsound_voice_fits(s)) {
+        xen_pvsound_close_voice(s);
+        return false;
+    }
 
     s->room = 0;
     memset(loud.vol, UINT8_MAX, sizeof(loud.vol));
     xen_pvsound_set_voice_volume(s, &loud);
 
-    return s->out || s->in;
+    return true;
 }
 
 /* The host may have fewer voices than there are streams */
@@ -574,33 +599,52 @@ static bool xen_pvsound_check_options(XenPvBackend *backend, Error **errp)
     if (d->streams_option) {
         xen_pvsound_caps(d, XEN_PVSOUND_BUFFER_SIZE, &caps);
         d->config = xen_pvsound_config_parse(d->streams_option, &caps, errp);
-        return d->config;
+        if (!d->config) {
+            return false;
+        }
     }
+    d->registered = xen_pv_audio_register(&d->audio, errp);
 
-    return true;
+    return d->registered;
+}
+
+static void xen_pvsound_limit_channels(XenPvSound *d)
+{
+    guint i;
+
+    for (i = 0; i < d->config->streams->len; i++) {
+        XenSndifCaps *caps = &g_array_index(d->config->streams,
+                                            XenPvSoundStream, i).caps;
+
+        if (xen_pv_audio_is_mixed(&d->audio, caps->capture)) {
+            caps->channels_max = MIN(caps->channels_max,
+                                     XEN_PVSOUND_MIXED_CHANNELS);
+        }
+    }
 }
 
 static bool xen_pvsound_configure(XenPvBackend *backend, const char *frontend,
                                   bool toolstack, Error **errp)
 {
     XenPvSound *d = XEN_PVSOUND(backend);
+    bool read = toolstack && !d->config;
     XenSndifCaps caps;
 
-    if (!d->config && toolstack) {
-        xen_pvsound_caps(d, XEN_PVSOUND_MAX_BUFFER_SIZE, &caps);
+    xen_pvsound_caps(d, read ? XEN_PVSOUND_MAX_BUFFER_SIZE :
+                               XEN_PVSOUND_BUFFER_SIZE, &caps);
+    if (read) {
         d->config = xen_pvsound_config_read(backend, frontend, &caps, errp);
-        return d->config;
-    }
-
-    xen_pvsound_caps(d, XEN_PVSOUND_BUFFER_SIZE, &caps);
-    if (!d->config) {
+    } else if (!d->config) {
         d->config = xen_pvsound_config_parse(XEN_PVSOUND_STREAMS, &caps,
                                              errp);
     }
+    if (!d->config) {
+        return false;
+    }
+    xen_pvsound_limit_channels(d);
 
-    return d->config &&
-           xen_pvsound_config_write(d->config, backend, frontend, &caps,
-                                    errp);
+    return read || xen_pvsound_config_write(d->config, backend, frontend,
+                                            &caps, errp);
 }
 
 /* -------------------------------------------------------------- monitor */
@@ -678,10 +722,6 @@ static bool xen_pvsound_start(XenPvBackend *backend, Error **errp)
     const XenSndifLimits limits = { .max_total_pages = d->max_pages };
     uint32_t i;
 
-    if (!xen_pv_audio_register(&d->audio, errp)) {
-        return false;
-    }
-    d->registered = true;
     d->mapper = xen_pv_mapper_new(backend, d->max_pages, errp);
     if (!d->mapper) {
         return false;
@@ -713,18 +753,17 @@ static void xen_pvsound_stop(XenPvBackend *backend)
     g_clear_pointer(&d->streams, g_free);
     g_clear_pointer(&d->card, xen_sndif_free);
     g_clear_pointer(&d->mapper, xen_pgdir_mapper_unref);
-    if (d->registered) {
-        xen_pv_audio_unregister(&d->audio);
-        d->registered = false;
-    }
 }
 
 static void xen_pvsound_finalize(Object *obj)
 {
     XenPvSound *d = XEN_PVSOUND(obj);
 
-    /* Here, as options are parsed before there is anything to stop */
+    /* Here, as options are looked at before there is anything to stop */
     g_clear_pointer(&d->config, xen_pvsound_config_free);
+    if (d->registered) {
+        xen_pv_audio_unregister(&d->audio);
+    }
 }
 
 static const Property xen_pvsound_properties[] = {

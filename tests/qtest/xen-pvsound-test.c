@@ -28,8 +28,17 @@
 #define PERIOD          (4096 * FRAME)
 
 #define WAV             "-audiodev wav,id=snd,path=%s,out.frequency=48000 "
+#define WAV_8000        "-audiodev wav,id=snd,path=%s,out.frequency=8000 "
 #define UNMIXED         "-audiodev wav,id=snd,path=%s,out.mixing-engine=off "
 #define NONE            "-audiodev none,id=snd "
+#define NONE_PLAIN(way) "-audiodev none,id=snd," #way ".mixing-engine=off "
+#define ALSA            "-audiodev alsa,id=snd,in.dev=null,in.try-poll=off," \
+                        "out.dev=null,out.try-poll=off "
+#define FILE_OF_ALSA    "-audiodev alsa,id=snd,out.mixing-engine=off," \
+                        "out.try-poll=off,out.dev=file:'%s',,raw "
+#define FILE_OF_CARD    "-audiodev alsa,id=a%u,out.mixing-engine=off," \
+                        "out.try-poll=off,out.dev=file:'%s/%u.raw',,raw " \
+                        "-device xen-pvsound,audiodev=a%u,streams=p,idx=%u "
 #define CARD            "-device xen-pvsound,id=snd0,audiodev=snd,"
 
 /* One QEMU, its guest, and the guest's frontend of card 0 */
@@ -49,6 +58,7 @@ static void test_start(Test *t, const char *testbed, const char *audio,
                        const char *devices)
 {
     g_autofree char *audiodev = NULL;
+    g_auto(GStrv) parts = NULL;
     GError *err = NULL;
 
     memset(t, 0, sizeof(*t));
@@ -57,9 +67,8 @@ static void test_start(Test *t, const char *testbed, const char *audio,
     t->memory = g_build_filename(t->dir, "memory", NULL);
     t->socket = g_build_filename(t->dir, "guest", NULL);
     t->wav = g_build_filename(t->dir, "sound.wav", NULL);
-    audiodev = g_str_equal(audio, WAV) ? g_strdup_printf(WAV, t->wav) :
-               g_str_equal(audio, UNMIXED) ? g_strdup_printf(UNMIXED, t->wav) :
-               g_strdup(audio);
+    parts = g_strsplit(audio, "%s", 2);
+    audiodev = g_strjoinv(t->wav, parts);
     t->qts = qtest_initf("-machine none -nodefaults "
                          "-object memory-backend-file,id=dom,size=64M,"
                          "share=on,mem-path=%s "
@@ -277,7 +286,12 @@ static void check_recording(Test *t, const int16_t *want, uint32_t count)
 
 /* Tests: the end */
 
-/* QEMU frees its audio layer before its Xen devices: nothing may touch it */
+/*
+ * QEMU frees its audio layer before its Xen devices: nothing may touch it.
+ * For playback that means that no voice is closed, to stop one does no harm.
+ * For capture to close a voice touches what is gone, and where the driver has
+ * to be told so does stopping it.
+ */
 static void test_quit_while_playing(const void *testbed)
 {
     g_autofree int16_t *samples = samples_new(BUFFER / 2);
@@ -296,11 +310,11 @@ static void test_quit_while_playing(const void *testbed)
     test_end(&t);
 }
 
-static void test_quit_while_recording(const void *testbed)
+static void quit_while_recording(const char *testbed, const char *audio)
 {
     Test t;
 
-    test_start(&t, testbed, NONE, CARD "streams=pc");
+    test_start(&t, testbed, audio, CARD "streams=pc");
     test_connect(&t);
     open_plain(stream(&t, 1));
     start(stream(&t, 1));
@@ -311,6 +325,19 @@ static void test_quit_while_recording(const void *testbed)
     test_quit(&t);
     test_end(&t);
 }
+
+static void test_quit_while_recording(const void *testbed)
+{
+    quit_while_recording(testbed, NONE);
+}
+
+#ifdef CONFIG_AUDIO_ALSA
+/* With a driver that looks after a voice that stops, though it is gone */
+static void test_quit_while_recording_alsa(const void *testbed)
+{
+    quit_while_recording(testbed, ALSA);
+}
+#endif
 
 /* Tests: connecting */
 
@@ -714,6 +741,173 @@ static void test_formats(const void *testbed)
     }
 }
 
+/* Tests: channels */
+
+#ifdef CONFIG_AUDIO_ALSA
+/* Nothing between the card and the file of raw samples */
+static void play_channels(const Format *f, uint32_t channels)
+{
+    uint32_t count = RATE / 8 * channels, i;
+    g_autofree int16_t *want = g_new(int16_t, count);
+    g_autofree uint8_t *data = g_new(uint8_t, count * f->size);
+    uint32_t frame = f->size * channels;
+    g_autofree char *file = NULL;
+    gsize size, from = 0;
+    XenFrontStream *s;
+    Test t;
+
+    for (i = 0; i < count; i++) {
+        want[i] = sample(i);
+        encode(f, want[i], data + i * f->size);
+    }
+    test_start(&t, "", FILE_OF_ALSA, CARD "streams=p,max-channels=8");
+    test_connect(&t);
+    s = stream(&t, 0);
+    g_assert_cmpint(xen_front_stream_open(s, RATE, f->code, channels,
+                                          2400 * frame, 600 * frame), ==, 0);
+    play(&t, s, data, count * f->size);
+    close_plain(s);
+    test_unload(&t);
+    test_quit(&t);
+
+    g_assert_true(g_file_get_contents(t.wav, &file, &size, NULL));
+    while (from < size && !file[from]) {
+        from++;
+    }
+    from -= from % frame;
+    g_assert_cmpuint(size - from, >=, count * 2);
+    for (i = 0; i < count; i++) {
+        g_assert_cmpint((int16_t)lduw_le_p(file + from + 2 * i), ==, want[i]);
+    }
+    for (from += 2 * count; from < size; from++) {
+        g_assert_cmpint(file[from], ==, 0);
+    }
+    test_end(&t);
+}
+
+static void test_channels(const void *testbed)
+{
+    static const uint32_t numbers[] = { 1, 2, 3, 6, 8 };
+    size_t i;
+
+    for (i = 0; i < ARRAY_SIZE(numbers); i++) {
+        play_channels(&formats[2], numbers[i]);     /* s16_le */
+        play_channels(&formats[4], numbers[i]);     /* u16_le: converted */
+    }
+}
+#endif
+
+/*
+ * A host that opens something else than it was asked for: QEMU's driver for
+ * files takes 44.1 kHz, stereo, 16 bits, whatever that is
+ */
+static void test_host_differs(const void *testbed)
+{
+    static const struct {
+        uint32_t rate;
+        uint8_t format;
+        uint8_t channels;
+        int status;
+    } opens[] = {
+        { 48000, XENSND_PCM_FORMAT_S16_LE, 2, -ENODEV },
+        { 44100, XENSND_PCM_FORMAT_S16_LE, 1, -ENODEV },
+        { 44100, XENSND_PCM_FORMAT_S16_LE, 8, -ENODEV },
+        { 44100, XENSND_PCM_FORMAT_S8, 2, -ENODEV },
+        { 44100, XENSND_PCM_FORMAT_S16_BE, 2, -ENODEV },
+        { 44100, XENSND_PCM_FORMAT_S32_LE, 2, -ENODEV },
+        { 44100, XENSND_PCM_FORMAT_S16_LE, 2, 0 },
+        { 44100, XENSND_PCM_FORMAT_U16_BE, 2, -ENODEV },
+        { 44100, XENSND_PCM_FORMAT_U16_LE, 2, 0 },
+        { 44100, XENSND_PCM_FORMAT_MU_LAW, 2, 0 },
+    };
+    size_t i;
+    Test t;
+
+    test_start(&t, testbed, UNMIXED, CARD "streams=p,max-channels=8");
+    test_connect(&t);
+    for (i = 0; i < ARRAY_SIZE(opens); i++) {
+        g_assert_cmpint(xen_front_stream_open(stream(&t, 0), opens[i].rate,
+                                              opens[i].format,
+                                              opens[i].channels, 65536,
+                                              16384), ==, opens[i].status);
+        close_plain(stream(&t, 0));
+    }
+    test_unload(&t);
+    test_end(&t);
+}
+
+/* QEMU's mixing engine takes all but two channels for one */
+static void test_mixed_channels(const void *testbed)
+{
+    uint32_t count = RATE / 8, i;
+    g_autofree int16_t *samples = samples_new(count);
+    g_autofree int16_t *want = g_new(int16_t, 2 * count);
+    XenFrontStream *s;
+    Test t;
+
+    for (i = 0; i < 2 * count; i++) {
+        want[i] = samples[i / 2];
+    }
+    test_start(&t, testbed, WAV, CARD "streams=p,max-channels=8");
+    test_connect(&t);
+    s = stream(&t, 0);
+    g_assert_cmpint(xen_front_stream_open(s, RATE, XENSND_PCM_FORMAT_S16_LE,
+                                          1, 4800, 1200), ==, 0);
+    play(&t, s, samples, count * 2);
+    close_plain(s);
+    step(&t, 200 * MS);
+    test_unload(&t);
+    test_quit(&t);
+    check_recording(&t, want, 2 * count);
+    test_end(&t);
+}
+
+/* What can be had is in the card's nodes, in answers, and in OPEN */
+static void check_channels(const char *audio, uint32_t play, uint32_t record)
+{
+    const uint32_t most[] = { play, record };
+    uint32_t i, n;
+    Test t;
+
+    test_start(&t, "", audio, CARD "streams=pc,max-channels=8");
+    test_connect(&t);
+    check_node(&t, "channels-max", "8");
+    check_node(&t, "0/0/channels-max", play < 8 ? "2" : NULL);
+    check_node(&t, "0/1/channels-max", record < 8 ? "2" : NULL);
+    for (i = 0; i < 2; i++) {
+        struct xensnd_query_hw_param p = {
+            UINT64_MAX, { 0, UINT32_MAX }, { 0, UINT32_MAX },
+            { 0, UINT32_MAX }, { 0, UINT32_MAX }
+        };
+
+        g_assert_cmpint(xen_front_stream_query(stream(&t, i), &p), ==, 0);
+        g_assert_cmpuint(p.channels.min, ==, 1);
+        g_assert_cmpuint(p.channels.max, ==, most[i]);
+        p.channels.min = most[i] + 1;
+        p.channels.max = UINT32_MAX;
+        g_assert_cmpint(xen_front_stream_query(stream(&t, i), &p), ==,
+                        -EINVAL);
+        for (n = 0; n <= 9; n++) {
+            int ret = xen_front_stream_open(stream(&t, i), RATE,
+                                            XENSND_PCM_FORMAT_S16_LE, n,
+                                            2400 * MAX(n, 1) * 2,
+                                            600 * MAX(n, 1) * 2);
+
+            g_assert_cmpint(ret, ==, n && n <= most[i] ? 0 : -EINVAL);
+            g_assert_cmpint(xen_front_stream_close(stream(&t, i)), ==, 0);
+        }
+    }
+    test_unload(&t);
+    test_end(&t);
+}
+
+static void test_channel_limits(const void *testbed)
+{
+    check_channels(NONE, 2, 2);
+    check_channels(NONE_PLAIN(out), 8, 2);
+    check_channels(NONE_PLAIN(in), 2, 8);
+}
+
 static void test_bad_formats(const void *testbed)
 {
     XenFrontStream *s;
@@ -1043,6 +1237,187 @@ static void test_hour(const void *format)
     hour_of("", 20000, format, 1, rates, 8);
     hour_of("", 10000, format, 1, &rates[8], 2);
     hour_of("", 5000, format, 1, &rates[10], 2);
+}
+
+/* Tests: what is played in all that time */
+
+/* How the audio layer gets samples of a format */
+static Format host_format(const Format *f)
+{
+    Format host = *f;
+
+    host.is_unsigned = false;
+    if (!f->bits) {
+        host.bits = 16;
+        host.size = 2;
+    } else if (f->is_float) {
+        host.is_float = f->size == 4;
+        host.bits = 32;
+        host.size = 4;
+        host.big_endian = false;
+    } else if (f->bits == 24) {
+        host.bits = 32;
+    }
+    return host;
+}
+
+/* Frame @n of a song, in both channels, as the guest has it */
+static void compose(const Format *f, uint32_t n, uint32_t count,
+                    uint8_t *data)
+{
+    uint32_t i;
+
+    for (i = 0; i < 2 * count; i++) {
+        encode(f, sample(2 * n + i) | 0x100, data + i * f->size);
+    }
+}
+
+/* The raw samples that the host got, and nothing but silence around them */
+static void check_song(const char *file, gsize size, const Format *f,
+                       uint32_t count)
+{
+    Format host = host_format(f);
+    uint32_t frame = 2 * host.size, i;
+    uint8_t want[8];
+    gsize from = 0;
+
+    while (from < size && !file[from]) {
+        from++;
+    }
+    from -= from % frame;
+    g_assert_cmpuint(size - from, >=, (gsize)count * frame);
+    for (i = 0; i < 2 * count; i++, from += host.size) {
+        encode(&host, decoded(f, sample(i) | 0x100), want);
+        if (memcmp(file + from, want, host.size)) {
+            g_test_message("sample %u of %s", i, f->name);
+            g_assert_cmpmem(file + from, host.size, want, host.size);
+        }
+    }
+    while (from < size) {
+        g_assert_cmpint(file[from++], ==, 0);
+    }
+}
+
+typedef struct Song {
+    XenFrontSound *sound;
+    const Format *format;
+    uint32_t frames;
+    uint32_t done;
+} Song;
+
+#define SONG_BUFFER 4000
+
+/* Write what there is room for; returns whether there is more */
+static bool song_goes_on(Song *song)
+{
+    static uint8_t data[SONG_BUFFER * 2 * 8];
+    XenFrontStream *s = &song->sound->streams[0];
+    uint32_t frame = 2 * song->format->size;
+    uint32_t n = MIN(xen_front_stream_room(s) / frame,
+                     song->frames - song->done);
+
+    compose(song->format, song->done, n, data);
+    g_assert_cmpint(xen_front_stream_write(s, data, n * frame), ==,
+                    n * frame);
+    song->done += n;
+    return song->done < song->frames;
+}
+
+static void song_open(Song *song, const Format *f, uint32_t rate)
+{
+    XenFrontStream *s = &song->sound->streams[0];
+    uint32_t frame = 2 * f->size;
+
+    song->format = f;
+    g_assert_cmpint(xen_front_sound_connect(song->sound), ==, 0);
+    g_assert_cmpint(xen_front_stream_open(s, rate, f->code, 2,
+                                          SONG_BUFFER * frame,
+                                          SONG_BUFFER / 4 * frame), ==, 0);
+    song_goes_on(song);
+    start(s);
+}
+
+static void song_close(Test *t, Song *song)
+{
+    XenFrontStream *s = &song->sound->streams[0];
+
+    drain(t, s);
+    stop(s);
+    close_plain(s);
+    g_assert_cmpint(xen_front_sound_unload(song->sound), ==, 0);
+}
+
+#ifdef CONFIG_AUDIO_ALSA
+/* A third of a second at each rate, each by a card with a file of its own */
+static void test_content(const void *format)
+{
+    g_autofree char *dir = g_dir_make_tmp("xen-pvsound-raw-XXXXXX", NULL);
+    g_autoptr(GString) cards = g_string_new(NULL);
+    Song songs[ARRAY_SIZE(rates)] = { 0 };
+    bool more = true;
+    uint32_t i;
+    Test t;
+
+    for (i = 0; i < ARRAY_SIZE(rates); i++) {
+        g_string_append_printf(cards, FILE_OF_CARD, i, dir, i, i, i);
+    }
+    test_start(&t, "", "", cards->str);
+    for (i = 0; i < ARRAY_SIZE(rates); i++) {
+        songs[i].sound = i ? xen_front_sound_new(t.guest, i) : t.sound;
+        songs[i].frames = rates[i] / 3;
+        song_open(&songs[i], format, rates[i]);
+    }
+    while (more) {
+        step(&t, TICK);
+        for (more = false, i = 0; i < ARRAY_SIZE(rates); i++) {
+            more |= song_goes_on(&songs[i]);
+        }
+    }
+    for (i = 0; i < ARRAY_SIZE(rates); i++) {
+        song_close(&t, &songs[i]);
+    }
+    check_idle(&t);
+    test_quit(&t);
+
+    for (i = 0; i < ARRAY_SIZE(rates); i++) {
+        g_autofree char *path = g_strdup_printf("%s/%u.raw", dir, i);
+        g_autofree char *file = NULL;
+        gsize size;
+
+        g_assert_true(g_file_get_contents(path, &file, &size, NULL));
+        check_song(file, size, format, songs[i].frames);
+        unlink(path);
+        if (i) {
+            g_assert_cmpuint(xen_front_sound_free(songs[i].sound), ==, 0);
+        }
+    }
+    rmdir(dir);
+    test_end(&t);
+}
+
+#endif
+
+/* A whole hour by the clock, of a format that is converted */
+static void test_content_hour(const void *testbed)
+{
+    g_autofree char *file = NULL;
+    Song song = { 0 };
+    gsize size;
+    Test t;
+
+    test_start(&t, testbed, WAV_8000, CARD "streams=p");
+    song.sound = t.sound;
+    song.frames = 8000 * 3600;
+    song_open(&song, &formats[4], 8000);        /* u16_le */
+    while (song_goes_on(&song)) {
+        step(&t, 200 * MS);
+    }
+    song_close(&t, &song);
+    check_idle(&t);
+    test_quit(&t);
+    g_assert_true(g_file_get_contents(t.wav, &file, &size, NULL));
+    check_song(file + 44, size - 44, song.format, song.frames);
+    test_end(&t);
 }
 
 /* Tests: bad input */
@@ -1536,6 +1911,9 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     add("quit/playing", test_quit_while_playing);
     add("quit/recording", test_quit_while_recording);
+#ifdef CONFIG_AUDIO_ALSA
+    add("quit/recording-alsa", test_quit_while_recording_alsa);
+#endif
     add("nodes", test_nodes);
     add("play", test_play);
     add("play/modern", test_play_modern);
@@ -1551,6 +1929,14 @@ int main(int argc, char **argv)
     qtest_add_data_func("/xen-pvsound/no-period", "", test_no_period);
     qtest_add_data_func("/xen-pvsound/small-buffer", "", test_small_buffer);
     qtest_add_data_func("/xen-pvsound/formats", "", test_formats);
+#ifdef CONFIG_AUDIO_ALSA
+    qtest_add_data_func("/xen-pvsound/channels/plain", "", test_channels);
+#endif
+    qtest_add_data_func("/xen-pvsound/host-differs", "", test_host_differs);
+    qtest_add_data_func("/xen-pvsound/channels/mixed", "",
+                        test_mixed_channels);
+    qtest_add_data_func("/xen-pvsound/channels/limits", "",
+                        test_channel_limits);
     qtest_add_data_func("/xen-pvsound/bad/formats", "", test_bad_formats);
     qtest_add_data_func("/xen-pvsound/no-capture", "", test_no_capture);
     qtest_add_data_func("/xen-pvsound/nine-pcms", "", test_nine_pcms);
@@ -1562,6 +1948,15 @@ int main(int argc, char **argv)
 
         qtest_add_data_func(hour, &formats[i], test_hour);
     }
+#ifdef CONFIG_AUDIO_ALSA
+    for (i = 0; i < ARRAY_SIZE(formats); i++) {
+        g_autofree char *content = g_strdup_printf("/xen-pvsound/content/%s",
+                                                   formats[i].name);
+
+        qtest_add_data_func(content, &formats[i], test_content);
+    }
+#endif
+    qtest_add_data_func("/xen-pvsound/content-hour", "", test_content_hour);
     qtest_add_data_func("/xen-pvsound/bad/requests", "", test_bad_requests);
     qtest_add_data_func("/xen-pvsound/bad/ring", "", test_bad_ring);
     qtest_add_data_func("/xen-pvsound/toolstack", "", test_toolstack);
