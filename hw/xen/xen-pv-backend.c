@@ -10,7 +10,10 @@
  *
  *   frontend Initialised            -> open channels, Connected
  *   frontend Closing or Closed      -> release all, Closed, InitWait
- *   frontend Initialising again     -> the guest restarted: the same
+ *   ... before it was Connected     -> release all, Closed; if that happens
+ *                                      again and again, after a pause
+ *   frontend Initialising again     -> the guest restarted: release all,
+ *                                      InitWait
  *   frontend gone                   -> release all, Closed
  *   backend's own state set Closing -> the toolstack removes the card:
  *                                      release all, Closed
@@ -38,6 +41,14 @@
 
 /* Tries to connect to a frontend that is ready */
 #define XEN_PV_CONNECT_ATTEMPTS 5
+
+/*
+ * A frontend that was offered a connection this often without taking it has
+ * to wait for the next offer, and longer each time
+ */
+#define XEN_PV_FREE_OFFERS 3
+#define XEN_PV_OFFER_PAUSE_MS 1000
+#define XEN_PV_OFFER_PAUSE_MAX_MS 30000
 
 /* Log lines that a guest may cause in each window */
 #define XEN_PV_LOG_LINES 10
@@ -217,18 +228,66 @@ static void xen_pv_disconnect(XenPvBackend *backend, bool exiting)
 }
 
 /*
- * Release everything, say so, and wait for the next frontend.  One that is
- * being unloaded polls for InitWait, and would ignore Closing.
+ * For the next frontend.  One that looks at our state sees what it is by then:
+ * Closed and InitWait in one go are InitWait twice to it, and Linux's sound
+ * starts over while we connect to what it began first.  So one that waits for
+ * InitWait gets that alone, and one that has to clear up first gets Closed:
+ * the bus goes on to InitWait when it is done.
+ *
+ * One that was Connected is being unloaded, or dead.  It polls for InitWait.
+ */
+static void xen_pv_offer(void *opaque)
+{
+    XenPvBackend *backend = opaque;
+    XenDevice *xendev = &backend->xendev;
+    bool waits = xendev->frontend_state == XenbusStateInitialising;
+
+    if (!waits || !xendev->backend_online) {
+        xen_device_backend_set_state(xendev, XenbusStateClosed);
+    }
+    if ((waits || !backend->untaken) && xendev->backend_online) {
+        xen_device_backend_set_state(xendev, XenbusStateInitWait);
+    }
+}
+
+static int64_t xen_pv_offer_pause_ms(const XenPvBackend *backend)
+{
+    unsigned int times = backend->untaken;
+
+    if (times < XEN_PV_FREE_OFFERS) {
+        return 0;
+    }
+    times = MIN(times - XEN_PV_FREE_OFFERS, 16);
+
+    return MIN(XEN_PV_OFFER_PAUSE_MS << times, XEN_PV_OFFER_PAUSE_MAX_MS);
+}
+
+/*
+ * Release everything, and offer the card again.
+ *
+ * A frontend that cannot use it starts over at each InitWait, for ever: Linux
+ * does when it gets a second sound card.  Meanwhile the state is one that
+ * frontends ignore; at Closed the bus would go to InitWait by itself.
  */
 static void xen_pv_restart(XenPvBackend *backend)
 {
-    XenDevice *xendev = &backend->xendev;
+    int64_t pause = xen_pv_offer_pause_ms(backend);
 
     xen_pv_disconnect(backend, false);
-    xen_device_backend_set_state(xendev, XenbusStateClosed);
-    if (xendev->backend_online) {
-        xen_device_backend_set_state(xendev, XenbusStateInitWait);
+    if (!pause) {
+        xen_pv_offer(backend);
+        return;
     }
+    trace_xen_pv_backend_pause(backend->xendev.backend_path,
+                               backend->untaken, pause);
+    xen_pv_guest_warn(backend, "the guest's driver gave the card up %u times "
+                      "before it was connected: waiting for %" PRId64 " s",
+                      backend->untaken, pause / 1000);
+    xen_device_backend_set_state(&backend->xendev,
+                                 XenbusStateReconfiguring);
+    /* The virtual clock: a guest that is paused misses nothing */
+    timer_mod(backend->offer,
+              qemu_clock_get_ms(QEMU_CLOCK_VIRTUAL) + pause);
 }
 
 /*
@@ -266,6 +325,8 @@ static void xen_pv_connect(XenPvBackend *backend)
         class->connect(backend, &local_err)) {
         backend->connected = true;
         backend->attempts = 0;
+        /* until the frontend says that it is Connected, too */
+        backend->untaken += backend->untaken < UINT_MAX;
         xen_device_backend_set_state(xendev, XenbusStateConnected);
         return;
     }
@@ -333,8 +394,13 @@ static void xen_pv_frontend_changed(XenDevice *xendev,
         }
         break;
 
-    case XenbusStateInitWait:
     case XenbusStateConnected:
+        if (backend->connected) {
+            backend->untaken = 0;
+        }
+        break;
+
+    case XenbusStateInitWait:
     case XenbusStateReconfigured:
         break;
 
@@ -345,6 +411,7 @@ static void xen_pv_frontend_changed(XenDevice *xendev,
 
     default:
         /* The node is gone, or holds what is no state */
+        timer_del(backend->offer);
         xen_pv_disconnect(backend, false);
         xen_device_backend_set_state(xendev, XenbusStateClosed);
         break;
@@ -368,6 +435,7 @@ static void xen_pv_state_changed(void *opaque, const char *path)
     }
 
     trace_xen_pv_backend_removed(xendev->backend_path);
+    timer_del(backend->offer);
     xen_pv_disconnect(backend, false);
     /* If it was Closed before, Closed would not be written again */
     xen_device_backend_set_state(xendev, XenbusStateClosing);
@@ -564,6 +632,7 @@ static void xen_pv_realize(XenDevice *xendev, Error **errp)
     XenPvBackend *backend = XEN_PV_BACKEND(xendev);
 
     backend->retry = timer_new_ms(QEMU_CLOCK_REALTIME, xen_pv_retry, backend);
+    backend->offer = timer_new_ms(QEMU_CLOCK_VIRTUAL, xen_pv_offer, backend);
 
     if (!XEN_PV_BACKEND_GET_CLASS(backend)->start(backend, errp)) {
         return;
@@ -595,6 +664,8 @@ static void xen_pv_unrealize(XenDevice *xendev)
         xen_pv_disconnect(backend, exiting);
         timer_free(backend->retry);
         backend->retry = NULL;
+        timer_free(backend->offer);
+        backend->offer = NULL;
     }
     if (!exiting) {
         class->stop(backend);

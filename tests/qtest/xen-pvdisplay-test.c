@@ -1569,6 +1569,7 @@ static void test_bad_nodes(const void *testbed)
             g_assert_true(xen_front_display_wait_backend(t.display,
                                                          XenbusStateConnected,
                                                          XEN_GUEST_DEADLINE));
+            xen_front_display_set_state(t.display, XenbusStateConnected);
             xen_pv_test_unload(&t);
         }
         xen_front_display_set_state(t.display, XenbusStateInitialising);

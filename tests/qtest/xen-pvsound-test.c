@@ -412,6 +412,86 @@ static void test_reload(const void *testbed)
     test_end(&t);
 }
 
+/* The handshake, but for the frontend's last word */
+static void test_offer(Test *t)
+{
+    g_assert_true(xen_front_sound_wait_backend(t->sound, XenbusStateInitWait,
+                                               XEN_GUEST_DEADLINE));
+    g_assert_cmpint(xen_front_sound_read_config(t->sound), ==, 0);
+    g_assert_cmpint(xen_front_sound_alloc_rings(t->sound), ==, 0);
+    g_assert_cmpint(xen_front_sound_publish(t->sound), ==, 0);
+    xen_front_sound_set_state(t->sound, XenbusStateInitialised);
+    g_assert_true(xen_front_sound_wait_backend(t->sound,
+        XenbusStateConnected, XEN_GUEST_DEADLINE));
+}
+
+static void test_give_up(Test *t)
+{
+    test_offer(t);
+    xen_front_sound_set_state(t->sound, XenbusStateClosing);
+    g_assert_cmpuint(xen_front_sound_free_rings(t->sound), ==, 0);
+    xen_front_sound_set_state(t->sound, XenbusStateInitialising);
+}
+
+static void check_backend(Test *t, const char *expected)
+{
+    g_autofree char *state = xen_guest_read(t->guest,
+                                            t->sound->backend_state);
+
+    g_assert_cmpstr(state, ==, expected);
+}
+
+/*
+ * What Linux does with a second card: it fails, and starts over as soon as
+ * it is offered again.  That must not go on and on as fast as it can.
+ */
+static void test_pauses(const void *testbed)
+{
+    static const int64_t pauses[] = { 1, 2, 4, 8, 16, 30, 30 };
+    size_t i;
+    Test t;
+
+    test_start(&t, testbed, NONE, CARD "streams=p");
+    /* InitWait only when the frontend has cleared up, or it sees it twice */
+    test_offer(&t);
+    xen_front_sound_set_state(t.sound, XenbusStateClosing);
+    g_assert_true(xen_front_sound_wait_backend(t.sound, XenbusStateClosed,
+                                               XEN_GUEST_DEADLINE));
+    step(&t, 1000 * MS);
+    check_backend(&t, "6");
+    g_assert_cmpuint(xen_front_sound_free_rings(t.sound), ==, 0);
+    xen_front_sound_set_state(t.sound, XenbusStateInitialising);
+    test_give_up(&t);
+    for (i = 0; i < ARRAY_SIZE(pauses); i++) {
+        test_give_up(&t);
+        g_assert_true(xen_front_sound_wait_backend(t.sound,
+            XenbusStateReconfiguring, XEN_GUEST_DEADLINE));
+        step(&t, pauses[i] * 1000 * MS - MS);
+        check_backend(&t, "7");
+        step(&t, MS);
+    }
+
+    /* A success, and all is forgotten */
+    test_connect(&t);
+    open_plain(stream(&t, 0));
+    close_plain(stream(&t, 0));
+    test_unload(&t);
+    xen_front_sound_set_state(t.sound, XenbusStateInitialising);
+    test_give_up(&t);
+    test_give_up(&t);
+    test_give_up(&t);
+    g_assert_true(xen_front_sound_wait_backend(t.sound,
+        XenbusStateReconfiguring, XEN_GUEST_DEADLINE));
+
+    /* Who is waiting can be removed */
+    qtest_qmp_assert_success(t.qts, "{ 'execute': 'device_del', "
+                             "'arguments': { 'id': 'snd0' } }");
+    qtest_qmp_eventwait(t.qts, "DEVICE_DELETED");
+    step(&t, 60 * 1000 * MS);
+    check_backend(&t, NULL);
+    test_end(&t);
+}
+
 /* Tests: playing */
 
 /* Twice, without a gap or repeat, with the ids of both kinds of Linux */
@@ -1736,6 +1816,7 @@ static void test_bad_channels(const void *testbed)
             xen_front_sound_set_state(t.sound, XenbusStateInitialised);
             g_assert_true(xen_front_sound_wait_backend(t.sound,
                 XenbusStateConnected, XEN_GUEST_DEADLINE));
+            xen_front_sound_set_state(t.sound, XenbusStateConnected);
             open_plain(stream(&t, 1));
             start(stream(&t, 1));
             step(&t, 20 * MS);
@@ -1962,6 +2043,7 @@ int main(int argc, char **argv)
     qtest_add_data_func("/xen-pvsound/toolstack", "", test_toolstack);
     qtest_add_data_func("/xen-pvsound/bad/nodes", "", test_garbage);
     qtest_add_data_func("/xen-pvsound/bad/channels", "", test_bad_channels);
+    qtest_add_data_func("/xen-pvsound/pauses", "", test_pauses);
     qtest_add_data_func("/xen-pvsound/vanish", "", test_vanish);
     qtest_add_func("/xen-pvsound/options", test_options);
     return g_test_run();

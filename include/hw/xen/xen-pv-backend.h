@@ -47,6 +47,8 @@ typedef struct XenPvLog {
  * @state_watch: fires when somebody writes the backend's state
  * @retry: next try to connect to a frontend that is ready
  * @attempts: tries that failed since the frontend got ready
+ * @offer: when to offer the card again to a frontend that gave it up
+ * @untaken: connections since the frontend was last Connected itself
  * @log: quota of log lines
  * @last_error: what the guest did wrong last, or NULL
  * @exit: runs after the bus took the card's nodes away when QEMU exits
@@ -62,6 +64,8 @@ struct XenPvBackend {
     struct qemu_xs_watch *state_watch;
     QEMUTimer *retry;
     unsigned int attempts;
+    QEMUTimer *offer;
+    unsigned int untaken;
     XenPvLog log;
     char *last_error;
     Notifier exit;

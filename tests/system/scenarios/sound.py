@@ -433,6 +433,24 @@ def toolstack_card(bench):
     songs_are_right(bench, guest, recording(bench, "tool"), [song])
 
 
+def add_second(bench, guest):
+    """A card which Linux cannot use. It gives it up each time it gets it."""
+    guest.qmp("device_add", driver="xen-pvsound", id="second",
+              audiodev="mixed", streams="p")
+    waits, out = bench.machine.until(
+        "xenstore-read /local/domain/0/backend/vsnd/%d/1/state | grep -x 7" %
+        guest.domid, 60)
+    bench.tap.ok(waits, "%s: a second card is not offered without a pause" %
+                 guest.name, None if waits else out)
+
+
+def remove_second(bench, guest):
+    guest.qmp("device_del", id="second")
+    gone, out = bench.machine.until(
+        "! xenstore-exists /local/domain/0/backend/vsnd/%d/1" % guest.domid)
+    bench.tap.ok(gone, "%s: and can be removed" % guest.name, out)
+
+
 def scenario_record(bench):
     """sound which a guest records from one of the control domain's cards"""
     # Linux's own loopback: what is played to its first device is recorded
@@ -450,7 +468,9 @@ def scenario_record(bench):
          "-trace", "alsa_xrun_in"]},
         devices=["xen-pvsound,id=snd0,audiodev=mixed,streams=c"])
     start(bench, guest, "pcmC0D0c")
+    add_second(bench, guest)
     record_known(bench, guest, Song("S16_LE", 48000, 30, 1000000), 6)
+    remove_second(bench, guest)
     remove(bench, guest, "snd0")
     add(bench, guest, "snd1", "plain", "c")
     record_known(bench, guest, Song("S32_LE", 44100, 30, 2000000), 4)
