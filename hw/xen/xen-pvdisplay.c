@@ -511,6 +511,7 @@ static void xen_pvdisplay_describe_buffer(const XenDisplifBufferInfo *info,
     qdict_put_int(dict, "stride", info->stride);
     if (!info->fb_cookie) {
         qdict_put_int(dict, "size", info->size);
+        qdict_put_int(dict, "directory", info->directory);
         qlist_append(qdict_get_qlist(status, "buffers"), dict);
         return;
     }

@@ -620,6 +620,10 @@ static void check_listed(const QDict *status, const char *list,
             g_assert_cmpint(qdict_get_int(dict, "stride"), ==,
                             buffer->stride);
             check_cookie(dict, "buffer", buffer->dbuf);
+            if (g_str_equal(key, "buffer")) {
+                g_assert_cmpint(qdict_get_int(dict, "directory"), ==,
+                                xen_front_pgdir_ref(buffer->pgdir));
+            }
             return;
         }
     }

@@ -2086,8 +2086,9 @@ static void test_info(Test *t, gconstpointer data)
 {
     XenDisplifConnectorInfo info;
     XenDisplifBufferInfo seen[2];
+    uint32_t dir;
 
-    create(t, 1, 64, 64, 32);
+    dir = create(t, 1, 64, 64, 32);
     good(t, 0, req_attach(1, 2, 60, 50, XR24));
     xen_displif_connector_info(t->card, 1, &info);
     g_assert_true(info.connected);
@@ -2118,6 +2119,7 @@ static void test_info(Test *t, gconstpointer data)
     g_assert_cmpuint(seen[0].height, ==, 64);
     g_assert_cmpuint(seen[0].stride, ==, 256);
     g_assert_cmpuint(seen[0].size, ==, 16384);
+    g_assert_cmpuint(seen[0].directory, ==, dir);
     g_assert_cmpuint(seen[0].format, ==, 0);
     g_assert_cmpuint(seen[1].dbuf_cookie, ==, 1);
     g_assert_cmpuint(seen[1].fb_cookie, ==, 2);

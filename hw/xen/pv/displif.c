@@ -28,11 +28,13 @@ QEMU_BUILD_BUG_ON(XENDISPL_IN_RING_OFFS != XEN_PV_SLOT_SIZE);
  * A display buffer of the guest
  *
  * @cookie: the guest's name of it; the key of XenDisplif.buffers
+ * @directory: the first grant reference of its page directory
  * @pages: its pages
  * @geometry: its layout
  */
 typedef struct DisplifBuffer {
     uint64_t cookie;
+    uint32_t directory;
     XenPgdirBuffer *pages;
     XenDisplifGeometry geometry;
 } DisplifBuffer;
@@ -190,6 +192,7 @@ static int dbuf_create(XenDisplif *card,
 
     buffer = g_new0(DisplifBuffer, 1);
     buffer->cookie = req->dbuf_cookie;
+    buffer->directory = req->gref_directory;
     buffer->pages = pages;
     buffer->geometry = geometry;
     g_hash_table_insert(card->buffers, &buffer->cookie, buffer);
@@ -673,6 +676,7 @@ static void describe(const DisplifBuffer *buffer,
 {
     memset(info, 0, sizeof(*info));
     info->dbuf_cookie = buffer->cookie;
+    info->directory = buffer->directory;
     info->width = geometry->width;
     info->height = geometry->height;
     info->stride = geometry->stride;

@@ -165,6 +165,7 @@ typedef struct XenDisplifConnectorInfo {
  * @stride: bytes from a row to the next
  * @format: DRM FOURCC of a framebuffer
  * @size: bytes of the buffer
+ * @directory: grant reference of the first page of the buffer's directory
  */
 typedef struct XenDisplifBufferInfo {
     uint64_t dbuf_cookie;
@@ -174,6 +175,7 @@ typedef struct XenDisplifBufferInfo {
     uint32_t stride;
     uint32_t format;
     uint32_t size;
+    uint32_t directory;
 } XenDisplifBufferInfo;
 
 /**
