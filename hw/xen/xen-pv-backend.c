@@ -33,6 +33,7 @@
 #include "qemu/module.h"
 #include "system/system.h"
 #include "trace.h"
+#include "xen-pv-channel.h"
 #include "xen-pv-compat.h"
 #include "xen-pv-status.h"
 
@@ -50,9 +51,15 @@
 #define XEN_PV_OFFER_PAUSE_MS 1000
 #define XEN_PV_OFFER_PAUSE_MAX_MS 30000
 
-/* Log lines that a guest may cause in each window */
-#define XEN_PV_LOG_LINES 10
-#define XEN_PV_LOG_WINDOW_MS 10000
+/* A line in the units of its quota, which are of a minute */
+#define XEN_PV_LOG_LINE 60
+
+/* Quotas that a user can ask for */
+#define XEN_PV_MAX_LOG_LINES 100000
+#define XEN_PV_MAX_CONNECTS 100000
+
+/* Time that requests may take at once before the quota of it holds, ns */
+#define XEN_PV_LOAD_BURST_NS (50 * SCALE_MS)
 
 /* Node of a backend: the id of the device that serves it, or "-" */
 #define XEN_PV_MARK "qemu-id"
@@ -70,8 +77,8 @@ static XenBus *xen_pv_bus(XenPvBackend *backend)
 void xen_pv_guest_warn(XenPvBackend *backend, const char *fmt, ...)
 {
     const char *path = backend->xendev.backend_path;
+    int64_t now = qemu_clock_get_ns(QEMU_CLOCK_REALTIME);
     XenPvLog *log = &backend->log;
-    int64_t now = qemu_clock_get_ms(QEMU_CLOCK_REALTIME);
     g_autofree char *text = NULL;
     va_list ap;
 
@@ -82,16 +89,11 @@ void xen_pv_guest_warn(XenPvBackend *backend, const char *fmt, ...)
     g_free(backend->last_error);
     backend->last_error = g_strdup(text);
 
-    if (log->lines && now - log->window_start >= XEN_PV_LOG_WINDOW_MS) {
-        log->lines = 0;
-    }
-    if (log->lines >= XEN_PV_LOG_LINES) {
+    if (xen_pv_quota_wait(&log->lines, XEN_PV_LOG_LINE, now)) {
         log->suppressed++;
         return;
     }
-    if (log->lines++ == 0) {
-        log->window_start = now;
-    }
+    xen_pv_quota_take(&log->lines, XEN_PV_LOG_LINE, now);
     if (log->suppressed) {
         warn_report("%s: %" PRIu64 " more messages were suppressed", path,
                     log->suppressed);
@@ -134,82 +136,6 @@ bool xen_pv_node_write(XenPvBackend *backend, const char *dir,
     }
 
     return !*errp;
-}
-
-static bool xen_pv_node_read_uint(XenPvBackend *backend, const char *key,
-                                  uint32_t *value, Error **errp)
-{
-    g_autofree char *text = xen_pv_node_read(backend,
-                                             backend->xendev.frontend_path,
-                                             key);
-    unsigned int number;
-
-    if (!text) {
-        error_setg(errp, "frontend node '%s' is missing or not text", key);
-        return false;
-    }
-    if (!g_ascii_isdigit(*text) || qemu_strtoui(text, NULL, 10, &number)) {
-        error_setg(errp, "frontend node '%s' is not a number", key);
-        return false;
-    }
-    *value = number;
-
-    return true;
-}
-
-/* ----------------------------------------------------------- channels */
-
-bool xen_pv_channel_open(XenPvBackend *backend, XenPvChannel *channel,
-                         const char *ref_key, const char *port_key,
-                         XenEventHandler handler, void *opaque, Error **errp)
-{
-    XenDevice *xendev = &backend->xendev;
-    uint32_t port;
-
-    if (!xen_pv_node_read_uint(backend, ref_key, &channel->ref, errp) ||
-        !xen_pv_node_read_uint(backend, port_key, &port, errp)) {
-        return false;
-    }
-    trace_xen_pv_channel_open(xendev->backend_path, ref_key, channel->ref,
-                              port);
-
-    channel->page = xen_device_map_grant_refs(xendev, &channel->ref, 1,
-                                              PROT_READ | PROT_WRITE, errp);
-    if (!channel->page) {
-        return false;
-    }
-    channel->evtchn = xen_device_bind_event_channel(xendev, port, handler,
-                                                    opaque, errp);
-    if (!channel->evtchn) {
-        xen_pv_channel_close(backend, channel);
-        return false;
-    }
-
-    return true;
-}
-
-void xen_pv_channel_close(XenPvBackend *backend, XenPvChannel *channel)
-{
-    XenDevice *xendev = &backend->xendev;
-
-    /* Nothing that fails here could be done better another time */
-    if (channel->evtchn) {
-        xen_device_unbind_event_channel(xendev, channel->evtchn, NULL);
-        channel->evtchn = NULL;
-    }
-    if (channel->page) {
-        xen_device_unmap_grant_refs(xendev, channel->page, &channel->ref, 1,
-                                    NULL);
-        channel->page = NULL;
-    }
-}
-
-void xen_pv_channel_notify(XenPvBackend *backend, XenPvChannel *channel)
-{
-    if (channel->evtchn) {
-        xen_device_notify_event_channel(&backend->xendev, channel->evtchn,
-                                        NULL);
-    }
 }
 
 /* -------------------------------------------------------------- states */
@@ -314,6 +240,12 @@ static bool xen_pv_check_version(XenPvBackend *backend, Error **errp)
     return good;
 }
 
+/* Come back to a frontend that is ready */
+static void xen_pv_retry_in(XenPvBackend *backend, int64_t ns)
+{
+    timer_mod(backend->retry, qemu_clock_get_ns(QEMU_CLOCK_REALTIME) + ns);
+}
+
 static void xen_pv_connect(XenPvBackend *backend)
 {
     XenPvBackendClass *class = XEN_PV_BACKEND_GET_CLASS(backend);
@@ -323,6 +255,8 @@ static void xen_pv_connect(XenPvBackend *backend)
     trace_xen_pv_backend_connect(xendev->backend_path);
     if (xen_pv_check_version(backend, &local_err) &&
         class->connect(backend, &local_err)) {
+        /* What was asked before a port was bound raised no event */
+        xen_pv_channels_serve(backend);
         backend->connected = true;
         backend->attempts = 0;
         /* until the frontend says that it is Connected, too */
@@ -341,8 +275,7 @@ static void xen_pv_connect(XenPvBackend *backend)
      * stuck until its driver is reloaded.  So try again first.
      */
     if (backend->attempts < XEN_PV_CONNECT_ATTEMPTS) {
-        timer_mod(backend->retry, qemu_clock_get_ms(QEMU_CLOCK_REALTIME) +
-                  backend->connect_pause);
+        xen_pv_retry_in(backend, backend->connect_pause * (int64_t)SCALE_MS);
     } else {
         xen_device_backend_set_state(xendev, XenbusStateClosed);
     }
@@ -352,13 +285,38 @@ static void xen_pv_connect(XenPvBackend *backend)
     error_free(local_err);
 }
 
+/*
+ * A guest may come and go as often as it likes, but not keep us busy with
+ * that: beyond a rate it has to wait.
+ */
+static void xen_pv_connect_in_time(XenPvBackend *backend)
+{
+    int64_t now = qemu_clock_get_ns(QEMU_CLOCK_REALTIME);
+    int64_t wait = xen_pv_quota_wait(&backend->connects, 1, now);
+
+    backend->attempts = 0;
+    if (wait) {
+        xen_pv_guest_warn(backend, "it has connected more than %u times a "
+                          "second and has to wait (max-connects)",
+                          backend->max_connects);
+        xen_pv_retry_in(backend, wait);
+        return;
+    }
+    xen_pv_quota_take(&backend->connects, 1, now);
+    xen_pv_connect(backend);
+}
+
 static void xen_pv_retry(void *opaque)
 {
     XenPvBackend *backend = opaque;
 
     if (!backend->connected &&
         backend->xendev.frontend_state == XenbusStateInitialised) {
-        xen_pv_connect(backend);
+        if (backend->attempts) {
+            xen_pv_connect(backend);
+        } else {
+            xen_pv_connect_in_time(backend);
+        }
     }
 }
 
@@ -374,8 +332,7 @@ static void xen_pv_frontend_changed(XenDevice *xendev,
     case XenbusStateInitialised:
         if (!backend->connected && xendev->backend_online &&
             xendev->backend_state == XenbusStateInitWait) {
-            backend->attempts = 0;
-            xen_pv_connect(backend);
+            xen_pv_connect_in_time(backend);
         }
         break;
 
@@ -591,6 +548,45 @@ static void xen_pv_exit(Notifier *notifier, void *data)
     xen_pv_prune(container_of(notifier, XenPvBackend, exit));
 }
 
+static bool xen_pv_check_quotas(XenPvBackend *backend, Error **errp)
+{
+    if (backend->max_load < 1 || backend->max_load > 100) {
+        error_setg(errp, "max-load=%u is not between 1 and 100 percent",
+                   backend->max_load);
+        return false;
+    }
+    if (backend->max_log_lines < 1 ||
+        backend->max_log_lines > XEN_PV_MAX_LOG_LINES) {
+        error_setg(errp, "max-log-lines=%u is not between 1 and %d lines a "
+                   "minute", backend->max_log_lines, XEN_PV_MAX_LOG_LINES);
+        return false;
+    }
+    if (backend->max_connects > XEN_PV_MAX_CONNECTS) {
+        error_setg(errp, "max-connects=%u is not between 0, for no limit, "
+                   "and %d a second", backend->max_connects,
+                   XEN_PV_MAX_CONNECTS);
+        return false;
+    }
+
+    return true;
+}
+
+/* A load of 100 percent is not worth looking at */
+static void xen_pv_start_quotas(XenPvBackend *backend)
+{
+    int64_t now = qemu_clock_get_ns(QEMU_CLOCK_REALTIME);
+    uint32_t load = backend->max_load < 100 ? backend->max_load : 0;
+
+    xen_pv_quota_init(&backend->load.time,
+                      load * (NANOSECONDS_PER_SECOND / 100),
+                      XEN_PV_LOAD_BURST_NS, now);
+    xen_pv_quota_init(&backend->connects, backend->max_connects,
+                      backend->max_connects, now);
+    /* Those of ten seconds at once */
+    xen_pv_quota_init(&backend->log.lines, backend->max_log_lines,
+                      MAX(backend->max_log_lines * 10, XEN_PV_LOG_LINE), now);
+}
+
 /* The user's options come first, before anything in xenstore changes */
 static void xen_pv_device_realize(DeviceState *dev, Error **errp)
 {
@@ -603,9 +599,11 @@ static void xen_pv_device_realize(DeviceState *dev, Error **errp)
                    "-1 for the first free one", backend->idx);
         return;
     }
-    if (!class->check_options(backend, errp)) {
+    if (!xen_pv_check_quotas(backend, errp) ||
+        !class->check_options(backend, errp)) {
         return;
     }
+    xen_pv_start_quotas(backend);
 
     /* Notifiers run last in, first out: this one after the bus's own */
     backend->exit.notify = xen_pv_exit;
@@ -631,8 +629,9 @@ static void xen_pv_realize(XenDevice *xendev, Error **errp)
     ERRP_GUARD();
     XenPvBackend *backend = XEN_PV_BACKEND(xendev);
 
-    backend->retry = timer_new_ms(QEMU_CLOCK_REALTIME, xen_pv_retry, backend);
+    backend->retry = timer_new_ns(QEMU_CLOCK_REALTIME, xen_pv_retry, backend);
     backend->offer = timer_new_ms(QEMU_CLOCK_VIRTUAL, xen_pv_offer, backend);
+    xen_pv_channels_start(backend);
 
     if (!XEN_PV_BACKEND_GET_CLASS(backend)->start(backend, errp)) {
         return;
@@ -666,6 +665,7 @@ static void xen_pv_unrealize(XenDevice *xendev)
         backend->retry = NULL;
         timer_free(backend->offer);
         backend->offer = NULL;
+        xen_pv_channels_stop(backend);
     }
     if (!exiting) {
         class->stop(backend);
@@ -752,6 +752,9 @@ static void xen_pv_finalize(Object *obj)
 
 static const Property xen_pv_properties[] = {
     DEFINE_PROP_INT32("idx", XenPvBackend, idx, -1),
+    DEFINE_PROP_UINT32("max-connects", XenPvBackend, max_connects, 20),
+    DEFINE_PROP_UINT32("max-load", XenPvBackend, max_load, 33),
+    DEFINE_PROP_UINT32("max-log-lines", XenPvBackend, max_log_lines, 60),
     DEFINE_PROP_UINT32("x-connect-pause", XenPvBackend, connect_pause, 500),
     DEFINE_PROP_UINT32("x-max-map-count", XenPvBackend, max_map_count, 0),
 };
@@ -774,6 +777,12 @@ static void xen_pv_class_init(ObjectClass *class, XEN_PV_CLASS_DATA *data)
     device_class_set_props(DEVICE_CLASS(class), xen_pv_properties);
     object_class_property_set_description(class, "idx",
         "number of the card in xenstore; -1 takes the first free one");
+    object_class_property_set_description(class, "max-connects",
+        "how often the guest may connect, times a second; 0 is no limit");
+    object_class_property_set_description(class, "max-load",
+        "most of QEMU's time that the guest's requests may take, in percent");
+    object_class_property_set_description(class, "max-log-lines",
+        "most lines that the guest may add to the log, a minute");
     object_class_property_set_description(class, "x-connect-pause",
         "for tests: pause between tries to connect to a frontend, in ms");
     object_class_property_set_description(class, "x-max-map-count",

@@ -48,6 +48,7 @@ QDict *xen_pv_status(XenPvBackend *backend)
     qdict_put_bool(status, "connected", backend->connected);
     qdict_put_int(status, "backend-state", xendev->backend_state);
     qdict_put_int(status, "frontend-state", xendev->frontend_state);
+    qdict_put_int(status, "load-waits", backend->load.waits);
     if (backend->last_error) {
         qdict_put_str(status, "last-error", backend->last_error);
     }

@@ -41,13 +41,12 @@ OBJECT_DECLARE_SIMPLE_TYPE(XenPvDisplay, XEN_PVDISPLAY)
 /* Buffers that are not shown cost no mapping: let a guest have some more */
 #define XEN_PVDISPLAY_TOTAL_FACTOR 4
 
-#define XEN_PVDISPLAY_MAX_BUFFERS 256
-#define XEN_PVDISPLAY_MAX_FRAMEBUFFERS 1024
+/* Of buffers and framebuffers, what a user can ask for */
+#define XEN_PVDISPLAY_MAX_OBJECTS 65536
 
 /*
  * @refresh_rate: of the screen, in Hz: the viewer's, where it tells one
  * @tick: the connector's refresh clock, while a flip awaits its event
- * @more: answers what one event left unanswered
  * @surface: what its console shows
  */
 typedef struct XenPvConnector {
@@ -57,7 +56,6 @@ typedef struct XenPvConnector {
     XenPvChannel event;
     uint32_t refresh_rate;
     QEMUTimer *tick;
-    QEMUBH *more;
     XenPvSurface surface;
 } XenPvConnector;
 
@@ -67,6 +65,8 @@ struct XenPvDisplay {
     char *connectors_option;
     uint32_t refresh_rate;
     uint32_t max_pages;
+    uint32_t max_buffers;
+    uint32_t max_framebuffers;
     bool be_alloc;
 
     GArray *modes;
@@ -238,6 +238,13 @@ static void xen_pvdisplay_answered(void *opaque, uint32_t index, uint16_t id,
     }
 }
 
+static bool xen_pvdisplay_enough(void *opaque)
+{
+    XenPvDisplay *d = opaque;
+
+    return xen_pv_load_enough(&d->backend);
+}
+
 static const XenDisplifOps xen_pvdisplay_ops = {
     .format_cpp = xen_pvdisplay_format_cpp,
     .show = xen_pvdisplay_show,
@@ -247,38 +254,23 @@ static const XenDisplifOps xen_pvdisplay_ops = {
     .notify_request = xen_pvdisplay_notify_request,
     .notify_event = xen_pvdisplay_notify_event,
     .answered = xen_pvdisplay_answered,
+    .enough = xen_pvdisplay_enough,
 };
 
 /* ------------------------------------------------------------- channels */
 
-static bool xen_pvdisplay_process(void *opaque)
+static int xen_pvdisplay_process(void *opaque, bool *more)
 {
     XenPvConnector *c = opaque;
-    bool more = false;
-    int ret = xen_displif_process(c->display->card, c->index, &more);
+    int ret = xen_displif_process(c->display->card, c->index, more);
 
     if (ret < 0) {
         xen_pv_guest_warn(&c->display->backend,
                           "connector %u: its request ring makes no sense and "
                           "is not served any more", c->index);
     }
-    /* Let others have the main loop between two rings full of requests */
-    if (more) {
-        qemu_bh_schedule(c->more);
-    }
 
-    return ret > 0;
-}
-
-static void xen_pvdisplay_process_bh(void *opaque)
-{
-    xen_pvdisplay_process(opaque);
-}
-
-/* Frontends have nothing to say on the event page's channel */
-static bool xen_pvdisplay_ignore(void *opaque)
-{
-    return false;
+    return ret;
 }
 
 static bool xen_pvdisplay_open(XenPvConnector *c, Error **errp)
@@ -298,7 +290,7 @@ static bool xen_pvdisplay_open(XenPvConnector *c, Error **errp)
     ok = xen_pv_channel_open(backend, &c->request, keys[0], keys[1],
                              xen_pvdisplay_process, c, errp) &&
          xen_pv_channel_open(backend, &c->event, keys[2], keys[3],
-                             xen_pvdisplay_ignore, c, errp);
+                             NULL, c, errp);
     if (ok) {
         xen_displif_attach(c->display->card, c->index, c->request.page,
                            c->event.page);
@@ -317,10 +309,6 @@ static bool xen_pvdisplay_connect(XenPvBackend *backend, Error **errp)
             return false;
         }
     }
-    /* What the frontend asked before its port was bound raised no event */
-    for (i = 0; i < d->modes->len; i++) {
-        xen_pvdisplay_process(&d->connectors[i]);
-    }
 
     return true;
 }
@@ -336,7 +324,6 @@ static void xen_pvdisplay_disconnect(XenPvBackend *backend, bool exiting)
         XenPvConnector *c = &d->connectors[i];
 
         timer_del(c->tick);
-        qemu_bh_cancel(c->more);
         xen_pv_channel_close(backend, &c->request);
         xen_pv_channel_close(backend, &c->event);
     }
@@ -407,6 +394,18 @@ static bool xen_pvdisplay_read_nodes(XenPvDisplay *d, const char *frontend,
     return true;
 }
 
+static bool xen_pvdisplay_check_objects(const char *option, uint32_t number,
+                                        Error **errp)
+{
+    if (number < 1 || number > XEN_PVDISPLAY_MAX_OBJECTS) {
+        error_setg(errp, "%s=%u is not between 1 and %d", option, number,
+                   XEN_PVDISPLAY_MAX_OBJECTS);
+        return false;
+    }
+
+    return true;
+}
+
 static bool xen_pvdisplay_check_options(XenPvBackend *backend, Error **errp)
 {
     XenPvDisplay *d = XEN_PVDISPLAY(backend);
@@ -419,6 +418,11 @@ static bool xen_pvdisplay_check_options(XenPvBackend *backend, Error **errp)
     if (d->max_pages < 1 || d->max_pages > XEN_PVDISPLAY_MAX_PAGES) {
         error_setg(errp, "max-pages=%u is not between 1 and %u pages",
                    d->max_pages, XEN_PVDISPLAY_MAX_PAGES);
+        return false;
+    }
+    if (!xen_pvdisplay_check_objects("max-buffers", d->max_buffers, errp) ||
+        !xen_pvdisplay_check_objects("max-framebuffers", d->max_framebuffers,
+                                     errp)) {
         return false;
     }
     if (d->connectors_option) {
@@ -561,7 +565,6 @@ static void xen_pvdisplay_add_connector(XenPvDisplay *d, uint32_t index)
     c->index = xen_displif_add_connector(d->card, mode->width, mode->height);
     c->refresh_rate = d->refresh_rate;
     c->tick = timer_new_ns(QEMU_CLOCK_VIRTUAL, xen_pvdisplay_tick, c);
-    c->more = qemu_bh_new(xen_pvdisplay_process_bh, c);
     c->surface.con = graphic_console_init(DEVICE(d), index,
                                           &xen_pvdisplay_gfx_ops, c);
     dpy_gfx_replace_surface(c->surface.con,
@@ -573,8 +576,8 @@ static bool xen_pvdisplay_start(XenPvBackend *backend, Error **errp)
 {
     XenPvDisplay *d = XEN_PVDISPLAY(backend);
     const XenDisplifLimits limits = {
-        .max_buffers = XEN_PVDISPLAY_MAX_BUFFERS,
-        .max_framebuffers = XEN_PVDISPLAY_MAX_FRAMEBUFFERS,
+        .max_buffers = d->max_buffers,
+        .max_framebuffers = d->max_framebuffers,
         .max_total_pages = (uint64_t)d->max_pages *
                            XEN_PVDISPLAY_TOTAL_FACTOR,
     };
@@ -606,7 +609,6 @@ static void xen_pvdisplay_stop(XenPvBackend *backend)
         graphic_console_close(c->surface.con);
         xen_pv_surface_clear(&c->surface);
         timer_free(c->tick);
-        qemu_bh_delete(c->more);
     }
     g_clear_pointer(&d->connectors, g_free);
     g_clear_pointer(&d->card, xen_displif_free);
@@ -625,6 +627,9 @@ static const Property xen_pvdisplay_properties[] = {
     DEFINE_PROP_STRING("connectors", XenPvDisplay, connectors_option),
     DEFINE_PROP_UINT32("refresh-rate", XenPvDisplay, refresh_rate, 60),
     DEFINE_PROP_UINT32("max-pages", XenPvDisplay, max_pages, 65536),
+    DEFINE_PROP_UINT32("max-buffers", XenPvDisplay, max_buffers, 256),
+    DEFINE_PROP_UINT32("max-framebuffers", XenPvDisplay, max_framebuffers,
+                       1024),
     DEFINE_PROP_BOOL("be-alloc", XenPvDisplay, be_alloc, false),
 };
 
@@ -654,6 +659,10 @@ static void xen_pvdisplay_class_init(ObjectClass *class,
         "flips per second that a guest can see, in Hz");
     object_class_property_set_description(class, "max-pages",
         "most pages of the guest that may be mapped at once");
+    object_class_property_set_description(class, "max-buffers",
+        "most buffers that the guest may have");
+    object_class_property_set_description(class, "max-framebuffers",
+        "most framebuffers that the guest may have");
     object_class_property_set_description(class, "be-alloc",
         "the guest may have its buffers allocated by QEMU");
 }

@@ -365,7 +365,7 @@ static void read_stream(XenPvSoundConfig *config, XenPvBackend *backend,
 /* Returns whether any stream can be served */
 static bool read_pcm(XenPvSoundConfig *config, XenPvBackend *backend,
                      const char *dir, const XenSndifCaps *most,
-                     const XenSndifCaps *card)
+                     const XenSndifCaps *card, uint32_t max_streams)
 {
     char *name = xen_pv_node_read(backend, dir, XENSND_FIELD_DEVICE_NAME);
     XenSndifCaps caps = *card;
@@ -375,7 +375,7 @@ static bool read_pcm(XenPvSoundConfig *config, XenPvBackend *backend,
     g_ptr_array_add(config->pcms, name ? name : g_strdup(""));
     read_limits(backend, dir, most, &caps);
     for (i = 0; i < XEN_PVSOUND_MAX_PCM_STREAMS &&
-         config->streams->len < XEN_PVSOUND_MAX_STREAMS; i++) {
+         config->streams->len < max_streams; i++) {
         g_autofree char *stream = find_dir(backend, dir, i);
 
         if (!stream) {
@@ -392,7 +392,7 @@ static bool read_pcm(XenPvSoundConfig *config, XenPvBackend *backend,
 XenPvSoundConfig *xen_pvsound_config_read(XenPvBackend *backend,
                                           const char *frontend,
                                           const XenSndifCaps *caps,
-                                          Error **errp)
+                                          uint32_t max_streams, Error **errp)
 {
     XenPvSoundConfig *config = config_new();
     XenSndifCaps card = *caps;
@@ -406,7 +406,7 @@ XenPvSoundConfig *xen_pvsound_config_read(XenPvBackend *backend,
         if (!dir) {
             break;
         }
-        usable |= read_pcm(config, backend, dir, caps, &card);
+        usable |= read_pcm(config, backend, dir, caps, &card, max_streams);
     }
     if (!usable) {
         error_setg(errp, "the toolstack's nodes in '%s' name no stream that "

@@ -78,6 +78,7 @@ bool xen_pvsound_config_write(const XenPvSoundConfig *config,
  * @backend: the card's device
  * @frontend: the frontend's directory
  * @caps: what can be played at all
+ * @max_streams: what comes after so many streams is not looked at
  * @errp: where to say what is wrong
  *
  * Streams take their limits from their PCM, and PCMs from the card, as far as
@@ -89,7 +90,7 @@ bool xen_pvsound_config_write(const XenPvSoundConfig *config,
 XenPvSoundConfig *xen_pvsound_config_read(XenPvBackend *backend,
                                           const char *frontend,
                                           const XenSndifCaps *caps,
-                                          Error **errp);
+                                          uint32_t max_streams, Error **errp);
 
 /**
  * xen_pvsound_config_free: free it

@@ -49,7 +49,6 @@ OBJECT_DECLARE_SIMPLE_TYPE(XenPvSound, XEN_PVSOUND)
 #define XEN_PVSOUND_DEBT_NS (100 * SCALE_MS)
 
 /*
- * @more: answers what one event left unanswered
  * @format, @params: what the stream is open with; @format is NULL if it is not
  * @out: the playback voice.  It outlives a CLOSE: what it took it still has
  *     to play, and a recording to a file should not begin anew.
@@ -65,7 +64,6 @@ typedef struct XenPvStream {
     char *name;
     XenPvChannel request;
     XenPvChannel event;
-    QEMUBH *more;
     const XenPvSoundFormat *format;
     XenSndifParams params;
     SWVoiceOut *out;
@@ -81,6 +79,7 @@ struct XenPvSound {
     char *streams_option;
     uint32_t max_channels;
     uint32_t max_pages;
+    uint32_t max_streams;
 
     bool registered;
     XenPvSoundConfig *config;
@@ -437,6 +436,13 @@ static void xen_pvsound_answered(void *opaque, uint32_t index, uint16_t id,
     }
 }
 
+static bool xen_pvsound_enough(void *opaque)
+{
+    XenPvSound *d = opaque;
+
+    return xen_pv_load_enough(&d->backend);
+}
+
 static const XenSndifOps xen_pvsound_ops = {
     .open = xen_pvsound_open,
     .close = xen_pvsound_close,
@@ -445,38 +451,23 @@ static const XenSndifOps xen_pvsound_ops = {
     .notify_request = xen_pvsound_notify_request,
     .notify_event = xen_pvsound_notify_event,
     .answered = xen_pvsound_answered,
+    .enough = xen_pvsound_enough,
 };
 
 /* ------------------------------------------------------------- channels */
 
-static bool xen_pvsound_process(void *opaque)
+static int xen_pvsound_process(void *opaque, bool *more)
 {
     XenPvStream *s = opaque;
-    bool more = false;
-    int ret = xen_sndif_process(s->sound->card, s->index, &more);
+    int ret = xen_sndif_process(s->sound->card, s->index, more);
 
     if (ret < 0) {
         xen_pv_guest_warn(&s->sound->backend,
                           "stream %s: its request ring makes no sense and "
                           "is not served any more", s->name);
     }
-    /* Let others have the main loop between two rings full of requests */
-    if (more) {
-        qemu_bh_schedule(s->more);
-    }
 
-    return ret > 0;
-}
-
-static void xen_pvsound_process_bh(void *opaque)
-{
-    xen_pvsound_process(opaque);
-}
-
-/* Frontends have nothing to say on the event page's channel */
-static bool xen_pvsound_ignore(void *opaque)
-{
-    return false;
+    return ret;
 }
 
 static bool xen_pvsound_attach(XenPvStream *s, Error **errp)
@@ -498,7 +489,7 @@ static bool xen_pvsound_attach(XenPvStream *s, Error **errp)
     ok = xen_pv_channel_open(&d->backend, &s->request, keys[0], keys[1],
                              xen_pvsound_process, s, errp) &&
          xen_pv_channel_open(&d->backend, &s->event, keys[2], keys[3],
-                             xen_pvsound_ignore, s, errp);
+                             NULL, s, errp);
     if (ok) {
         xen_sndif_attach(d->card, s->index, s->request.page, s->event.page);
     } else {
@@ -540,11 +531,6 @@ static bool xen_pvsound_connect(XenPvBackend *backend, Error **errp)
     }
     error_free(first);
 
-    /* What the frontend asked before its port was bound raised no event */
-    for (i = 0; i < d->nr_streams; i++) {
-        xen_pvsound_process(&d->streams[i]);
-    }
-
     return true;
 }
 
@@ -558,7 +544,6 @@ static void xen_pvsound_disconnect(XenPvBackend *backend, bool exiting)
     for (i = 0; i < d->nr_streams; i++) {
         XenPvStream *s = &d->streams[i];
 
-        qemu_bh_cancel(s->more);
         xen_pv_channel_close(backend, &s->request);
         xen_pv_channel_close(backend, &s->event);
     }
@@ -594,6 +579,11 @@ static bool xen_pvsound_check_options(XenPvBackend *backend, Error **errp)
     if (d->max_pages < 1 || d->max_pages > XEN_PVSOUND_MAX_PAGES) {
         error_setg(errp, "max-pages=%u is not between 1 and %u pages",
                    d->max_pages, XEN_PVSOUND_MAX_PAGES);
+        return false;
+    }
+    if (d->max_streams < 1 || d->max_streams > XEN_PVSOUND_MAX_STREAMS) {
+        error_setg(errp, "max-streams=%u is not between 1 and %d streams",
+                   d->max_streams, XEN_PVSOUND_MAX_STREAMS);
         return false;
     }
     if (d->streams_option) {
@@ -633,7 +623,8 @@ static bool xen_pvsound_configure(XenPvBackend *backend, const char *frontend,
     xen_pvsound_caps(d, read ? XEN_PVSOUND_MAX_BUFFER_SIZE :
                                XEN_PVSOUND_BUFFER_SIZE, &caps);
     if (read) {
-        d->config = xen_pvsound_config_read(backend, frontend, &caps, errp);
+        d->config = xen_pvsound_config_read(backend, frontend, &caps,
+                                            d->max_streams, errp);
     } else if (!d->config) {
         d->config = xen_pvsound_config_parse(XEN_PVSOUND_STREAMS, &caps,
                                              errp);
@@ -709,7 +700,6 @@ static void xen_pvsound_add_stream(XenPvSound *d, uint32_t index)
     s->usable = stream->usable;
     s->name = g_strdup_printf("%s.%u.%u", xen_pvsound_id(d), stream->pcm,
                               stream->number);
-    s->more = qemu_bh_new(xen_pvsound_process_bh, s);
     trace_xen_pvsound_stream(s->name, s->capture, s->usable,
                              stream->caps.formats, stream->caps.channels_min,
                              stream->caps.channels_max,
@@ -746,7 +736,6 @@ static void xen_pvsound_stop(XenPvBackend *backend)
         XenPvStream *s = &d->streams[i];
 
         xen_pvsound_close_voice(s);
-        qemu_bh_delete(s->more);
         g_free(s->name);
     }
     d->nr_streams = 0;
@@ -771,6 +760,8 @@ static const Property xen_pvsound_properties[] = {
     DEFINE_PROP_STRING("streams", XenPvSound, streams_option),
     DEFINE_PROP_UINT32("max-channels", XenPvSound, max_channels, 2),
     DEFINE_PROP_UINT32("max-pages", XenPvSound, max_pages, 8192),
+    DEFINE_PROP_UINT32("max-streams", XenPvSound, max_streams,
+                       XEN_PVSOUND_MAX_STREAMS),
 };
 
 static void xen_pvsound_class_init(ObjectClass *class,
@@ -801,6 +792,8 @@ static void xen_pvsound_class_init(ObjectClass *class,
         "mixing-engine=off");
     object_class_property_set_description(class, "max-pages",
         "most pages of the guest that all open streams may have together");
+    object_class_property_set_description(class, "max-streams",
+        "most streams of a card that is made by the toolstack's nodes");
 }
 
 static const TypeInfo xen_pvsound_info = {

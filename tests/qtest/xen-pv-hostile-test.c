@@ -21,9 +21,9 @@
 
 #define DISPLAY_OPTIONS "xen-pvdisplay,id=victim,idx=0," \
                         "connectors=160x120;160x120,be-alloc=on," \
-                        "x-connect-pause=1"
+                        "x-connect-pause=1,max-connects=0"
 #define SOUND_OPTIONS   "xen-pvsound,id=victim-sound,idx=0,streams=pc," \
-                        "audiodev=victim-audio,x-connect-pause=1"
+                        "audiodev=victim-audio,x-connect-pause=1,max-connects=0"
 
 #define VICTIMS         "-device '" DISPLAY_OPTIONS "' " \
                         "-audiodev none,id=victim-audio " \

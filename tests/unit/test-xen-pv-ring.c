@@ -232,6 +232,56 @@ static void assert_breaks(Fixture *f, uint32_t req_prod)
     put(f, 0);
 }
 
+/* Who says when it is enough is asked after each response */
+typedef struct Served {
+    Fixture *f;
+    unsigned int answered;
+    unsigned int enough;
+} Served;
+
+static bool answer_one(void *opaque, const XenPvSlot *req)
+{
+    Served *served = opaque;
+
+    served->answered++;
+    return put(served->f, 0);
+}
+
+static bool is_enough(void *opaque)
+{
+    Served *served = opaque;
+
+    return served->answered >= served->enough;
+}
+
+static void test_enough(Fixture *f, gconstpointer data)
+{
+    Served served = { .f = f, .enough = 3 };
+    bool notify, more;
+    unsigned int i;
+
+    xen_pv_ring_attach(&f->ring, f->sring);
+    for (i = 0; i < 10; i++) {
+        send_request(f, i);
+    }
+    g_assert_cmpint(xen_pv_ring_serve(&f->ring, answer_one, is_enough,
+                                      &served, &notify, &more), ==, 3);
+    g_assert_true(notify);
+    g_assert_true(more);
+    g_assert_cmpuint(f->sring->rsp_prod, ==, 3);
+
+    /* The next call goes on where that one ended */
+    served.enough = 9;
+    g_assert_cmpint(xen_pv_ring_serve(&f->ring, answer_one, is_enough,
+                                      &served, &notify, &more), ==, 6);
+    g_assert_true(more);
+    served.enough = UINT_MAX;
+    g_assert_cmpint(xen_pv_ring_serve(&f->ring, answer_one, is_enough,
+                                      &served, &notify, &more), ==, 1);
+    g_assert_false(more);
+    g_assert_cmpuint(served.answered, ==, 10);
+}
+
 /* Invariant 1: a producer index that makes no sense harms nobody */
 static void test_overflow(Fixture *f, gconstpointer data)
 {
@@ -415,6 +465,7 @@ int main(int argc, char **argv)
     ADD("copy-once", test_copy_once);
     ADD("index-wrap", test_index_wrap);
     ADD("reattach", test_reattach);
+    ADD("enough", test_enough);
     ADD("overflow", test_overflow);
     ADD("holdoff", test_holdoff);
     ADD("event/ids", test_event_ids);

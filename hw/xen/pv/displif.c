@@ -502,6 +502,14 @@ static bool answer(void *opaque, const XenPvSlot *slot)
     return notify;
 }
 
+static bool enough(void *opaque)
+{
+    const DisplifTurn *turn = opaque;
+
+    return turn->card->ops->enough &&
+           turn->card->ops->enough(turn->card->opaque);
+}
+
 XenDisplif *xen_displif_new(const XenDisplifOps *ops, void *opaque,
                             XenPgdirMapper *mapper,
                             const XenDisplifLimits *limits)
@@ -596,7 +604,8 @@ int xen_displif_process(XenDisplif *card, uint32_t connector, bool *more)
     if (!c) {
         return 0;
     }
-    ret = xen_pv_ring_serve(&c->ring, answer, &turn, &notify, more);
+    ret = xen_pv_ring_serve(&c->ring, answer, enough, &turn, &notify,
+                            more);
     if (notify) {
         card->ops->notify_request(card->opaque, connector);
     }

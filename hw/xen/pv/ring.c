@@ -149,8 +149,9 @@ bool xen_pv_ring_final_check(XenPvRing *ring)
     return shared_get(&sring->req_prod) != ring->req_cons;
 }
 
-int xen_pv_ring_serve(XenPvRing *ring, XenPvAnswer answer, void *opaque,
-                      bool *notify, bool *more)
+int xen_pv_ring_serve(XenPvRing *ring, XenPvAnswer answer,
+                      XenPvEnough enough, void *opaque, bool *notify,
+                      bool *more)
 {
     int answered = 0;
     XenPvSlot slot;
@@ -165,6 +166,9 @@ int xen_pv_ring_serve(XenPvRing *ring, XenPvAnswer answer, void *opaque,
         }
         *notify |= answer(opaque, &slot);
         answered++;
+        if (enough(opaque)) {
+            break;
+        }
     }
     if (ret == -EPROTO) {
         return ret;

@@ -631,6 +631,14 @@ static bool answer(void *opaque, const XenPvSlot *slot)
     return notify;
 }
 
+static bool enough(void *opaque)
+{
+    const SndifTurn *turn = opaque;
+
+    return turn->card->ops->enough &&
+           turn->card->ops->enough(turn->card->opaque);
+}
+
 int xen_sndif_process(XenSndif *card, uint32_t stream, bool *more)
 {
     SndifTurn turn = { .card = card, .index = stream };
@@ -642,7 +650,8 @@ int xen_sndif_process(XenSndif *card, uint32_t stream, bool *more)
     if (!s) {
         return 0;
     }
-    ret = xen_pv_ring_serve(&s->ring, answer, &turn, &notify, more);
+    ret = xen_pv_ring_serve(&s->ring, answer, enough, &turn, &notify,
+                            more);
     if (notify) {
         card->ops->notify_request(card->opaque, stream);
     }

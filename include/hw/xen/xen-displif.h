@@ -78,6 +78,9 @@ typedef struct XenDisplifScanout {
  * @notify_event: tell the frontend that @connector has events
  * @answered: a request was answered: for tracing.  @why explains a negative
  *     @status in one phrase and is NULL for a good one.
+ * @enough: asked after each response: whether the requests that are left have
+ *     to wait for the next call of xen_displif_process().  May be NULL: they
+ *     need not.
  */
 typedef struct XenDisplifOps {
     uint32_t (*format_cpp)(void *opaque, uint32_t format);
@@ -91,6 +94,7 @@ typedef struct XenDisplifOps {
     void (*notify_event)(void *opaque, uint32_t connector);
     void (*answered)(void *opaque, uint32_t connector, uint16_t id,
                      uint8_t operation, int32_t status, const char *why);
+    bool (*enough)(void *opaque);
 } XenDisplifOps;
 
 /**

@@ -12,6 +12,7 @@
 #include "hw/xen/xen-backend.h"
 #include "hw/xen/xen-bus.h"
 #include "hw/xen/xen-pgdir.h"
+#include "hw/xen/xen-pv-quota.h"
 #include "qemu/notify.h"
 #include "qobject/qdict.h"
 #include "qemu/timer.h"
@@ -20,17 +21,34 @@
 OBJECT_DECLARE_TYPE(XenPvBackend, XenPvBackendClass, XEN_PV_BACKEND)
 
 /**
- * struct XenPvLog - a quota of log lines, as a guest causes them
+ * struct XenPvLog - log lines, as a guest causes them
  *
- * @window_start: when the current window began, ms of the host's clock
- * @lines: lines written in it
+ * @lines: their quota
  * @suppressed: lines left out since the last one that was written
  */
 typedef struct XenPvLog {
-    int64_t window_start;
-    unsigned int lines;
+    XenPvQuota lines;
     uint64_t suppressed;
 } XenPvLog;
+
+/**
+ * struct XenPvLoad - QEMU's time, as a guest's requests take it
+ *
+ * @time: its quota, in ns
+ * @slice_end: when others are to have their turn
+ * @waiting: it is used up: the channels are not served
+ * @timer: the end of that
+ * @waits: how often that came
+ */
+typedef struct XenPvLoad {
+    XenPvQuota time;
+    int64_t slice_end;
+    bool waiting;
+    QEMUTimer *timer;
+    uint64_t waits;
+} XenPvLoad;
+
+typedef struct XenPvChannel XenPvChannel;
 
 /**
  * struct XenPvBackend - one card: the part that knows xenstore
@@ -38,6 +56,9 @@ typedef struct XenPvLog {
  * @xendev: the device on the XenBus
  * @idx: property "idx": number of the card in xenstore; -1 asks for the first
  *     free one
+ * @max_connects: property "max-connects": connections a second, 0 for any
+ * @max_load: property "max-load": percent of QEMU's time for requests
+ * @max_log_lines: property "max-log-lines": lines a minute
  * @connect_pause: property "x-connect-pause": ms between two tries to connect
  *     to a frontend that is ready
  * @max_map_count: property "x-max-map-count": how many grants one call may
@@ -49,6 +70,9 @@ typedef struct XenPvLog {
  * @attempts: tries that failed since the frontend got ready
  * @offer: when to offer the card again to a frontend that gave it up
  * @untaken: connections since the frontend was last Connected itself
+ * @connects: quota of connections
+ * @channels: those that are open
+ * @load: the time that they take
  * @log: quota of log lines
  * @last_error: what the guest did wrong last, or NULL
  * @exit: runs after the bus took the card's nodes away when QEMU exits
@@ -57,6 +81,9 @@ struct XenPvBackend {
     XenDevice xendev; /* must be first */
 
     int32_t idx;
+    uint32_t max_connects;
+    uint32_t max_load;
+    uint32_t max_log_lines;
     uint32_t connect_pause;
     uint32_t max_map_count;
 
@@ -66,6 +93,9 @@ struct XenPvBackend {
     unsigned int attempts;
     QEMUTimer *offer;
     unsigned int untaken;
+    XenPvQuota connects;
+    QLIST_HEAD(, XenPvChannel) channels;
+    XenPvLoad load;
     XenPvLog log;
     char *last_error;
     Notifier exit;
@@ -108,17 +138,38 @@ struct XenPvBackendClass {
 };
 
 /**
+ * typedef XenPvServe - serve a channel
+ * @opaque: the owner's
+ * @more: set to whether there is more to do than this call could
+ *
+ * It must not close the channel, and should return soon once
+ * xen_pv_load_enough() says so.
+ *
+ * Returns: more than 0 if there was anything to do.
+ */
+typedef int (*XenPvServe)(void *opaque, bool *more);
+
+/**
  * struct XenPvChannel - a shared page and its event channel
  *
  * @page: the mapped page, or NULL when closed
  * @ref: its grant reference
  * @evtchn: the bound event channel
+ * @backend: whose channel it is
+ * @serve, @opaque: what is done for an event
+ * @more: does what one event left undone
+ * @next: in the list of the card's open channels
  */
-typedef struct XenPvChannel {
+struct XenPvChannel {
     void *page;
     uint32_t ref;
     XenEventChannel *evtchn;
-} XenPvChannel;
+    XenPvBackend *backend;
+    XenPvServe serve;
+    void *opaque;
+    QEMUBH *more;
+    QLIST_ENTRY(XenPvChannel) next;
+};
 
 /**
  * xen_pv_channel_open: map a page and bind a port that the frontend published
@@ -126,15 +177,16 @@ typedef struct XenPvChannel {
  * @channel: the channel; closed
  * @ref_key: node below the frontend's directory that holds the reference
  * @port_key: node that holds the port
- * @handler: called for each event; must not close the channel
- * @opaque: handed to @handler
+ * @serve: called for each event, and once all channels of a card are open;
+ *     NULL where the frontend has nothing to say
+ * @opaque: handed to @serve
  * @errp: where to say why it failed
  *
  * Returns: whether the channel is open.
  */
 bool xen_pv_channel_open(XenPvBackend *backend, XenPvChannel *channel,
                          const char *ref_key, const char *port_key,
-                         XenEventHandler handler, void *opaque, Error **errp);
+                         XenPvServe serve, void *opaque, Error **errp);
 
 /**
  * xen_pv_channel_close: unbind and unmap; harmless on a closed channel
@@ -149,6 +201,14 @@ void xen_pv_channel_close(XenPvBackend *backend, XenPvChannel *channel);
  * @channel: the channel
  */
 void xen_pv_channel_notify(XenPvBackend *backend, XenPvChannel *channel);
+
+/**
+ * xen_pv_load_enough: whether a card has had its share for now
+ * @backend: the card
+ *
+ * Returns: whether whoever serves a channel should return soon.
+ */
+bool xen_pv_load_enough(XenPvBackend *backend);
 
 /**
  * xen_pv_node_read: read a node, as long as it is text of sane length

@@ -118,18 +118,28 @@ bool xen_pv_ring_final_check(XenPvRing *ring);
 typedef bool (*XenPvAnswer)(void *opaque, const XenPvSlot *req);
 
 /**
+ * typedef XenPvEnough - asked after each response
+ * @opaque: the caller's
+ *
+ * Returns: whether the requests that are left have to wait for another call.
+ */
+typedef bool (*XenPvEnough)(void *opaque);
+
+/**
  * xen_pv_ring_serve: answer what is there, at most a ring's worth
  * @ring: the ring
  * @answer: called for each request
- * @opaque: handed to @answer
+ * @enough: asked after each response
+ * @opaque: handed to both
  * @notify: set to whether the frontend is to be notified of the responses
  * @more: set to whether requests are left; the caller calls again soon
  *
  * Returns: how many requests were answered, or -EPROTO as xen_pv_ring_get();
  * those before it were answered all the same.
  */
-int xen_pv_ring_serve(XenPvRing *ring, XenPvAnswer answer, void *opaque,
-                      bool *notify, bool *more);
+int xen_pv_ring_serve(XenPvRing *ring, XenPvAnswer answer,
+                      XenPvEnough enough, void *opaque, bool *notify,
+                      bool *more);
 
 /**
  * xen_pv_events_attach: start to use a mapped event page

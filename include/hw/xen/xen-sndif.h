@@ -103,6 +103,9 @@ typedef struct XenSndifVolume {
  * @notify_event: tell the frontend that @stream has events
  * @answered: a request was answered: for tracing.  @why explains a negative
  *     @status in one phrase and is NULL for a good one.
+ * @enough: asked after each response: whether the requests that are left have
+ *     to wait for the next call of xen_sndif_process().  May be NULL: they
+ *     need not.
  */
 typedef struct XenSndifOps {
     int (*open)(void *opaque, uint32_t stream, const XenSndifParams *params);
@@ -114,6 +117,7 @@ typedef struct XenSndifOps {
     void (*notify_event)(void *opaque, uint32_t stream);
     void (*answered)(void *opaque, uint32_t stream, uint16_t id,
                      uint8_t operation, int32_t status, const char *why);
+    bool (*enough)(void *opaque);
 } XenSndifOps;
 
 /**
