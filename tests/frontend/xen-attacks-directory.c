@@ -488,7 +488,7 @@ const XenAttack xen_attacks_directory[] = {
               chain_too_long),
     DIRECTORY_ARG("first-0", "no first page", -EINVAL, begins_with, 0),
     DIRECTORY_ARG("first-reserved", "a reserved reference as first page",
-                  -EINVAL, begins_with, 1),
+                  -EINVAL, begins_with, 7),
     DIRECTORY_ARG("first-max", "reference 2^32-1 as first page", -EINVAL,
                   begins_with, UINT32_MAX),
     DIRECTORY_ARG("first-sign", "reference 2^31 as first page", -EINVAL,

@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "xen-front-pgdir.h"
 
@@ -274,7 +273,8 @@ uint32_t xen_front_pgdir_free(XenFrontPgdir *pgdir)
         return 0;
     }
     if (pgdir->data && !pgdir->be_alloc) {
-        munmap(pgdir->data, (size_t)pgdir->nr_pages * XEN_GUEST_PAGE);
+        xen_guest_unmap_pages(pgdir->guest, pgdir->data, pgdir->pages,
+                              pgdir->nr_pages);
     }
     busy = free_granted(pgdir->guest, pgdir->dir_pages, pgdir->dir_refs,
                         pgdir->nr_dirs);

@@ -18,6 +18,7 @@
  * @glance: wait until something arrives, but no longer than shared memory may
  *     change unnoticed
  * @map_page: map a page at this very address
+ * @unmapped: a page will not be found there any more; may be NULL
  * @store_watch: begin or end to watch a node; when it changes its path goes
  *     into "changed"
  */
@@ -31,6 +32,7 @@ typedef struct XenGuestOps {
     uint32_t (*alloc_page)(XenGuest *guest);
     void (*free_page)(XenGuest *guest, uint32_t page);
     bool (*map_page)(XenGuest *guest, uint32_t page, void *addr);
+    void (*unmapped)(XenGuest *guest, uint32_t page);
 
     uint32_t (*grant)(XenGuest *guest, uint32_t page, bool readonly);
     int (*end_access)(XenGuest *guest, uint32_t ref);

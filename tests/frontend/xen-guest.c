@@ -80,11 +80,22 @@ void *xen_guest_map_pages(XenGuest *guest, const uint32_t *pages,
     for (i = 0; i < count; i++) {
         if (!guest->ops->map_page(guest, pages[i],
                                   addr + (size_t)i * XEN_GUEST_PAGE)) {
-            munmap(addr, size);
+            xen_guest_unmap_pages(guest, addr, pages, count);
             return NULL;
         }
     }
     return addr;
+}
+
+void xen_guest_unmap_pages(XenGuest *guest, void *addr, const uint32_t *pages,
+                           uint32_t count)
+{
+    uint32_t i;
+
+    for (i = 0; guest->ops->unmapped && i < count; i++) {
+        guest->ops->unmapped(guest, pages[i]);
+    }
+    munmap(addr, (size_t)count * XEN_GUEST_PAGE);
 }
 
 /* Grants */

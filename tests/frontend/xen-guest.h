@@ -50,9 +50,11 @@ void xen_guest_free_page(XenGuest *guest, uint32_t page);
 void *xen_guest_page(XenGuest *guest, uint32_t page);
 uint32_t xen_guest_nr_pages(XenGuest *guest);
 
-/* Pages side by side in our own address space; to be unmapped with munmap() */
+/* Pages side by side in our own address space */
 void *xen_guest_map_pages(XenGuest *guest, const uint32_t *pages,
                           uint32_t count);
+void xen_guest_unmap_pages(XenGuest *guest, void *addr, const uint32_t *pages,
+                           uint32_t count);
 
 /* Grants: to the backend's domain; 0 is no reference */
 uint32_t xen_guest_grant(XenGuest *guest, uint32_t page, bool readonly);

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The catalogue of attacks, mounted from inside a guest of the real Xen
+ *
+ * Copyright (c) 2026 The Xen PV display and sound for QEMU authors
+ */
+
+#include <stdio.h>
+
+#include "front-attacks.h"
+#include "xen-attacks.h"
+
+/* Linux lets no program at the grant table, and no guest is the toolstack */
+#define NOT_FROM_HERE   (XEN_ATTACK_ENTRIES | XEN_ATTACK_TOOLSTACK | \
+                         XEN_ATTACK_REPLUG)
+
+/* How long "meanwhile" takes */
+#define TURN_MS         20
+
+static bool can_be_sent(const XenAttack *attack)
+{
+    return !(attack->needs & NOT_FROM_HERE);
+}
+
+static bool is_first_of_group(const XenAttack *const *attack)
+{
+    const XenAttack *const *other = xen_attacks();
+
+    while (!g_str_equal((*other)->group, (*attack)->group)) {
+        other++;
+    }
+    return other == attack;
+}
+
+void front_attack_groups(void)
+{
+    const XenAttack *const *first;
+    const XenAttack *const *attack;
+
+    for (first = xen_attacks(); *first; first++) {
+        unsigned int all = 0, sent = 0;
+
+        if (!is_first_of_group(first)) {
+            continue;
+        }
+        for (attack = first; *attack; attack++) {
+            if (g_str_equal((*attack)->group, (*first)->group)) {
+                all++;
+                sent += can_be_sent(*attack);
+            }
+        }
+        printf("# %s: %u of %u\n", (*first)->group, sent, all);
+    }
+}
+
+static bool never(void *opaque)
+{
+    return false;
+}
+
+static void turn(void *opaque)
+{
+    xen_guest_wait(opaque, never, NULL, TURN_MS);
+}
+
+/* Returns whether the backend did as it should, or a negative errno value */
+static int attack_once(XenAttacker *a, const XenAttack *attack)
+{
+    int ret = xen_attack_connect(a, attack->needs);
+    uint32_t left;
+    int result;
+    bool met;
+
+    if (ret < 0) {
+        printf("# %s/%s: cannot connect\n", attack->group, attack->name);
+        return ret;
+    }
+    result = attack->run(a, attack->arg);
+    met = xen_attack_is_met(attack, result);
+    ret = xen_attack_recover(a, attack->needs, &left);
+    printf("# %s %s/%s: %s: %s", met && !ret ? "survived" : "FAILED",
+           attack->group, attack->name, attack->what,
+           xen_attack_result(result));
+    if (!met) {
+        printf(", but expected was: %s", xen_attack_result(attack->expected));
+    }
+    printf(ret < 0 ? "; cannot be connected again\n" : "\n");
+    fflush(stdout);
+    return ret < 0 ? ret : met;
+}
+
+int front_attack(XenGuest *guest, uint32_t card, const char *group)
+{
+    XenFrontDisplay *display = xen_front_display_new(guest, card);
+    XenFrontSound *sound = xen_front_sound_new(guest, card);
+    unsigned int tried = 0, survived = 0;
+    const XenAttack *const *attack;
+    XenAttacker a;
+    int ret = 0;
+
+    xen_attacker_init(&a, guest, display, sound);
+    a.meanwhile = turn;
+    a.opaque = guest;
+    for (attack = xen_attacks(); *attack && ret >= 0; attack++) {
+        if (g_str_equal((*attack)->group, group) && can_be_sent(*attack)) {
+            tried++;
+            ret = attack_once(&a, *attack);
+            survived += ret > 0;
+        }
+    }
+    printf("# %s: %u tried, %u survived\n", group, tried, survived);
+    if (ret >= 0) {
+        xen_attacker_clear(&a);
+        ret = !tried ? -ENOENT : tried == survived ? 0 : -EIO;
+    }
+    xen_front_sound_free(sound);
+    xen_front_display_free(display);
+    return ret;
+}

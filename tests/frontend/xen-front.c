@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * xen-front: a frontend of PV displays and sound cards, for the command line
+ * of a guest of Xen.
+ *
+ * It obeys commands, and does nothing by itself: what a guest's page is mapped
+ * for, and when, can be looked at from the other side after each.
+ *
+ * Copyright (c) 2026 The Xen PV display and sound for QEMU authors
+ */
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "front-attacks.h"
+#include "xen-front-display.h"
+#include "xen-front-sound.h"
+#include "xen-guest-real.h"
+
+/* Cards that are tried have number 0 */
+#define FRONT_CARD          0
+
+#define FRONT_COOKIE        0xc00c1e
+
+/* How long a second of sound may take where all is emulated */
+#define FRONT_SOUND_PATIENCE    30
+
+typedef struct Front {
+    XenGuest *guest;
+    XenFrontDisplay *display;
+    XenFrontBuffer *buffer;
+    XenFrontSound *sound;
+} Front;
+
+typedef struct FrontCommand {
+    const char *name;
+    uint32_t args;
+    const char *help;
+    int (*run)(Front *f, char **args);
+} FrontCommand;
+
+/* The display */
+
+static int display_connect(Front *f, char **args)
+{
+    int ret;
+
+    if (f->display) {
+        return -EISCONN;
+    }
+    f->display = xen_front_display_new(f->guest, FRONT_CARD);
+    ret = xen_front_display_connect(f->display);
+    if (ret < 0) {
+        xen_front_display_free(f->display);
+        f->display = NULL;
+    }
+    return ret;
+}
+
+/* A picture as large as the screen; a flip shows it */
+static int display_draw(Front *f, char **args)
+{
+    XenFrontConnector *c;
+    uint64_t events;
+    int ret;
+
+    if (!f->display || f->buffer) {
+        return -EINVAL;
+    }
+    c = &f->display->connectors[0];
+    f->buffer = xen_front_buffer_new(f->guest, c->width, c->height,
+                                     FRONT_COOKIE);
+    if (!f->buffer) {
+        return -ENOMEM;
+    }
+    xen_front_buffer_draw(f->buffer, atoi(args[0]));
+    ret = xen_front_buffer_attach(f->display, f->buffer);
+    if (!ret) {
+        ret = xen_front_set_config(c, f->buffer->fb, 0, 0, c->width,
+                                   c->height, 32);
+    }
+    if (ret) {
+        return ret;
+    }
+    events = c->events;
+    ret = xen_front_flip(c, f->buffer->fb);
+    if (!ret && !xen_front_wait_events(c, events + 1, XEN_GUEST_DEADLINE)) {
+        ret = -ETIMEDOUT;
+    }
+    return ret || !c->bad_events ? ret : -EPROTO;
+}
+
+static int display_destroy(Front *f, char **args)
+{
+    int ret;
+
+    if (!f->buffer) {
+        return -EINVAL;
+    }
+    /* Linux, too, sets no mode when it turns a screen off */
+    ret = xen_front_set_config(&f->display->connectors[0], 0, 0, 0, 0, 0, 0);
+    if (!ret) {
+        ret = xen_front_buffer_detach(f->display, f->buffer);
+    }
+    xen_front_buffer_free(f->buffer);
+    f->buffer = NULL;
+    return ret;
+}
+
+static int display_unload(Front *f, char **args)
+{
+    int ret;
+
+    if (!f->display) {
+        return -EINVAL;
+    }
+    ret = xen_front_display_unload(f->display);
+    xen_front_buffer_free(f->buffer);
+    f->buffer = NULL;
+    xen_front_display_free(f->display);
+    f->display = NULL;
+    return ret;
+}
+
+/* Sound: the first stream, which has to play */
+
+static int sound_connect(Front *f, char **args)
+{
+    int ret;
+
+    if (f->sound) {
+        return -EISCONN;
+    }
+    f->sound = xen_front_sound_new(f->guest, FRONT_CARD);
+    ret = xen_front_sound_connect(f->sound);
+    if (ret < 0) {
+        xen_front_sound_free(f->sound);
+        f->sound = NULL;
+    }
+    return ret;
+}
+
+/* S16_LE, stereo: periods of a tenth of a second, ten of them */
+static int sound_open(Front *f, char **args)
+{
+    uint32_t rate = atoi(args[0]);
+    uint32_t second = rate * 4;
+
+    if (!f->sound || !rate) {
+        return -EINVAL;
+    }
+    return xen_front_stream_open(&f->sound->streams[0], rate,
+                                 XENSND_PCM_FORMAT_S16_LE, 2, second,
+                                 second / 10);
+}
+
+static int play(XenFrontStream *s, const char *data, size_t length)
+{
+    size_t done = 0;
+    bool started = false;
+
+    while (done < length) {
+        int ret = xen_front_stream_write(s, data + done,
+                                         MIN(length - done, UINT32_MAX));
+
+        if (ret < 0) {
+            return ret;
+        }
+        done += ret;
+        if (!started) {
+            started = true;
+            ret = xen_front_stream_trigger(s, XENSND_OP_TRIGGER_START);
+            if (ret < 0) {
+                return ret;
+            }
+        }
+        /* Half of the buffer, or all that there is */
+        if (!xen_front_stream_wait_position(
+                s, done == length ? done : done - s->buffer_size / 2,
+                FRONT_SOUND_PATIENCE * 1000)) {
+            return -ETIMEDOUT;
+        }
+    }
+    return s->bad_events ? -EPROTO : 0;
+}
+
+static int sound_play(Front *f, char **args)
+{
+    g_autofree char *data = NULL;
+    XenFrontStream *s;
+    size_t length;
+    int ret;
+
+    if (!f->sound || !f->sound->streams[0].pgdir) {
+        return -EINVAL;
+    }
+    if (!g_file_get_contents(args[0], &data, &length, NULL)) {
+        return -ENOENT;
+    }
+    s = &f->sound->streams[0];
+    ret = play(s, data, length);
+    printf("# %" G_GUINT64_FORMAT " of %zu bytes played\n", s->position,
+           length);
+    return xen_front_stream_trigger(s, XENSND_OP_TRIGGER_STOP) ?: ret;
+}
+
+static int sound_close(Front *f, char **args)
+{
+    if (!f->sound || !f->sound->streams[0].pgdir) {
+        return -EINVAL;
+    }
+    return xen_front_stream_close(&f->sound->streams[0]);
+}
+
+static int sound_unload(Front *f, char **args)
+{
+    int ret;
+
+    if (!f->sound) {
+        return -EINVAL;
+    }
+    ret = xen_front_sound_unload(f->sound);
+    xen_front_sound_free(f->sound);
+    f->sound = NULL;
+    return ret;
+}
+
+/* Both, again and again */
+
+static int cycle(Front *f)
+{
+    static char *seed[] = { (char *)"1" };
+    static char *rate[] = { (char *)"48000" };
+
+    return display_connect(f, NULL) ?: display_draw(f, seed) ?:
+           display_destroy(f, NULL) ?: display_unload(f, NULL) ?:
+           sound_connect(f, NULL) ?: sound_open(f, rate) ?:
+           sound_close(f, NULL) ?: sound_unload(f, NULL);
+}
+
+static int cycles(Front *f, char **args)
+{
+    int64_t start = g_get_monotonic_time();
+    int count = atoi(args[0]);
+    int i;
+
+    for (i = 0; i < count; i++) {
+        int ret = cycle(f);
+
+        if (ret < 0) {
+            printf("# cycle %d of %d\n", i + 1, count);
+            return ret;
+        }
+    }
+    printf("# %d cycles in %.1f s\n", count,
+           (g_get_monotonic_time() - start) / 1e6);
+    return 0;
+}
+
+/* What no Linux would do */
+
+static int groups(Front *f, char **args)
+{
+    front_attack_groups();
+    return 0;
+}
+
+static int attack(Front *f, char **args)
+{
+    return f->display || f->sound ? -EISCONN :
+           front_attack(f->guest, FRONT_CARD, args[0]);
+}
+
+/* Commands */
+
+static const FrontCommand commands[] = {
+    { "connect-display", 0, "connect to display 0", display_connect },
+    { "draw", 1, "SEED: show a picture, and wait for its flip's event",
+      display_draw },
+    { "destroy", 0, "turn the screen off and destroy the picture's buffer",
+      display_destroy },
+    { "disconnect-display", 0, "as Linux does when its driver is unloaded",
+      display_unload },
+    { "connect-sound", 0, "connect to sound card 0", sound_connect },
+    { "open", 1, "RATE: open the first stream: S16_LE, stereo", sound_open },
+    { "play", 1, "FILE: play a file of such samples", sound_play },
+    { "close", 0, "close the stream", sound_close },
+    { "disconnect-sound", 0, "as Linux does when its driver is unloaded",
+      sound_unload },
+    { "cycles", 1, "N: connect, use and disconnect both, N times", cycles },
+    { "groups", 0, "name the groups of attacks: how many can be sent", groups },
+    { "attack", 1, "GROUP: mount the attacks of a group", attack },
+};
+
+static void usage(void)
+{
+    size_t i;
+
+    printf("usage: xen-front < COMMANDS\n\n"
+           "Be the frontend of this guest's PV display and sound card. Linux's "
+           "own drivers,\ndrm_xen_front and snd_xen_front, must not be loaded; "
+           "xen-gntalloc and xen-evtchn\nmust be.\n\n"
+           "Each line of input is a command. It is answered by a line \"ok\" "
+           "or \"failed: WHY\",\nafter any number of lines that begin with "
+           "\"#\". Commands:\n\n");
+    for (i = 0; i < G_N_ELEMENTS(commands); i++) {
+        printf("  %-20s%s\n", commands[i].name, commands[i].help);
+    }
+}
+
+static int obey(Front *f, const char *line)
+{
+    g_auto(GStrv) words = g_strsplit_set(line, " ", -1);
+    size_t i;
+
+    for (i = 0; i < G_N_ELEMENTS(commands); i++) {
+        const FrontCommand *command = &commands[i];
+
+        if (words[0] && g_str_equal(words[0], command->name) &&
+            g_strv_length(words) == command->args + 1) {
+            return command->run(f, words + 1);
+        }
+    }
+    return -ENOSYS;
+}
+
+int main(int argc, char **argv)
+{
+    g_autoptr(GError) err = NULL;
+    char line[1024];
+    Front f = { 0 };
+
+    if (argc > 1) {
+        usage();
+        return g_str_equal(argv[1], "--help") ? 0 : 2;
+    }
+    f.guest = xen_guest_new_real(&err);
+    if (!f.guest) {
+        fprintf(stderr, "xen-front: %s\n", err->message);
+        return 1;
+    }
+    while (fgets(line, sizeof(line), stdin)) {
+        int ret = obey(&f, g_strchomp(line));
+
+        if (ret < 0) {
+            printf("failed: %s\n", g_strerror(-ret));
+        } else {
+            printf("ok\n");
+        }
+        fflush(stdout);
+    }
+    /* What is still connected is left as a killed program would leave it */
+    return 0;
+}
