@@ -46,7 +46,8 @@ cache_dir=${XDG_CACHE_HOME:-${HOME:?HOME is not set}/.cache}/xen-pv-qemu
 # Test programs in tests/qtest that the overlay adds
 # shellcheck disable=SC2034
 qtest_programs=(xen-pvdisplay-test xen-pvdisplay-alloc-test
-                xen-pvdisplay-view-test xen-pvsound-test xen-pv-hostile-test)
+                xen-pvdisplay-view-test xen-pvsound-test
+                xen-pvsound-cost-test xen-pv-hostile-test)
 
 export LC_ALL=C.UTF-8
 
