@@ -36,19 +36,13 @@
 #include "hw/xen/xen-backend.h"
 #include "hw/xen/xen-bus.h"
 #include "hw/xen/xen_backend_ops.h"
-#include "hw/xen/xen-pv-share.h"
-#include "hw/xen/xen-testbed.h"
 #include "hw/i386/kvm/xenstore_impl.h"
 
 #include "../xen-pv-compat.h"
-#include "grant-refs.h"
-#include "grant-table.h"
+#include "testbed-grants.h"
 
 #define TYPE_XEN_TESTBED "xen-testbed"
 OBJECT_DECLARE_SIMPLE_TYPE(XenTestbed, XEN_TESTBED)
-
-/* As many as Xen's default */
-#define MAX_MAPPINGS        (1024 * 256)
 
 /* Requests are not read while more than this waits to be sent */
 #define MAX_OUTPUT          (64 * KiB)
@@ -77,42 +71,16 @@ typedef struct WatchPoint {
     bool changed;               /* a line about it waits to be sent */
 } WatchPoint;
 
-typedef struct Fault {
-    uint32_t countdown;
-    int error;
-} Fault;
-
 struct XenTestbed {
     DeviceState parent_obj;
 
     HostMemoryBackend *memdev;
     CharBackend chr;
     uint16_t domid;
-    uint32_t grant_frames;
-    bool single_map;
 
-    /* memory and grants */
-    int fd;
-    off_t fd_offset;
-    uint8_t *memory;
-    uint64_t nr_pages;
-    XenMachine machine;         /* of the guest and the backend's domain */
-    uint64_t handles;
-    uint64_t map_calls;
-    uint64_t map_failures;
-    uint64_t unmap_calls;
-    uint64_t bad_unmaps;
-    uint64_t copies;
-    uint64_t leaks;
+    /* the domain */
+    TestbedGrantsConfig grants; /* hw/xen/testbed/testbed-grants.c has it */
     bool dead;
-
-    /* pages that the backend shares: its domain's, at the end of memory */
-    uint32_t dom0_pages;
-    grant_entry_v1_t *dom0_entries;
-    XenGrantRefs *dom0_refs;    /* one for each page */
-    uint64_t share_calls;
-    uint64_t share_failures;
-    uint64_t share_leaks;
 
     /* event channels */
     GuestPort ports[XEN_TESTBED_PORTS];
@@ -125,10 +93,8 @@ struct XenTestbed {
     GHashTable *watch_points;
 
     /* faults to inject */
-    Fault fail_map;
-    Fault fail_share;
-    Fault fail_bind;
-    Fault fail_store;
+    TestbedFault fail_bind;
+    TestbedFault fail_store;
 
     /* lines */
     GString *input;
@@ -139,477 +105,6 @@ struct XenTestbed {
 
 /* The operations have no argument that leads to the device */
 static XenTestbed *testbed;
-
-/* Let the operation fail if it is its turn: a negative errno value, or 0 */
-static int testbed_fault(Fault *fault)
-{
-    if (fault->countdown && --fault->countdown == 0) {
-        return -fault->error;
-    }
-    return 0;
-}
-
-/* Grants */
-
-/* @replaced: something else is at the address by now */
-typedef struct Mapping {
-    void *addr;
-    bool replaced;
-    uint32_t count;
-    uint32_t *refs;
-    uint32_t *handles;
-} Mapping;
-
-struct xengntdev_handle {
-    GHashTable *mappings;       /* address -> Mapping */
-};
-
-static void unmap_handles(const Mapping *mapping)
-{
-    g_autofree struct gnttab_unmap_grant_ref *ops =
-        g_new0(struct gnttab_unmap_grant_ref, mapping->count);
-    uint32_t i, failed;
-
-    for (i = 0; i < mapping->count; i++) {
-        ops[i].host_addr = (uintptr_t)mapping->addr +
-                           ((size_t)i << XEN_PAGE_SHIFT);
-        ops[i].handle = mapping->handles[i];
-    }
-    failed = xen_grant_table_unmap(&testbed->machine, XEN_TESTBED_BACKEND,
-                                   ops, mapping->count);
-    g_assert(!failed);
-}
-
-static void mapping_free(void *opaque)
-{
-    Mapping *mapping = opaque;
-
-    if (!mapping->replaced) {
-        munmap(mapping->addr, (size_t)mapping->count << XEN_PAGE_SHIFT);
-    }
-    unmap_handles(mapping);
-    g_free(mapping->refs);
-    g_free(mapping->handles);
-    g_free(mapping);
-}
-
-static xengnttab_handle *testbed_gnttab_open(void)
-{
-    xengnttab_handle *xgt = g_new0(xengnttab_handle, 1);
-
-    xgt->mappings = g_hash_table_new_full(NULL, NULL, NULL, mapping_free);
-    testbed->handles++;
-    return xgt;
-}
-
-static int testbed_gnttab_close(xengnttab_handle *xgt)
-{
-    testbed->leaks += g_hash_table_size(xgt->mappings);
-    testbed->handles--;
-    g_hash_table_destroy(xgt->mappings);
-    g_free(xgt);
-    return 0;
-}
-
-static int testbed_gnttab_set_max_grants(xengnttab_handle *xgt,
-                                         uint32_t nr_grants)
-{
-    return 0;
-}
-
-/* Put pages of the domain's memory at an address: a run of frames each */
-static bool map_frames(void *addr, const uint32_t *frames, uint32_t count,
-                       int prot)
-{
-    uint32_t i, run;
-
-    for (i = 0; i < count; i += run) {
-        void *at = addr + ((size_t)i << XEN_PAGE_SHIFT);
-
-        run = 1;
-        while (i + run < count && frames[i + run] == frames[i] + run) {
-            run++;
-        }
-        if (mmap(at, (size_t)run << XEN_PAGE_SHIFT, prot,
-                 MAP_SHARED | MAP_FIXED, testbed->fd,
-                 testbed->fd_offset +
-                 ((off_t)frames[i] << XEN_PAGE_SHIFT)) == MAP_FAILED) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* Map all of them, or none; the frames are at the start of @frames */
-static int map_handles(uint32_t domid, uint32_t count, const uint32_t *refs,
-                       int prot, uint8_t *addr, uint32_t *handles,
-                       uint32_t *frames)
-{
-    g_autofree struct gnttab_map_grant_ref *ops =
-        g_new0(struct gnttab_map_grant_ref, count);
-    Mapping mapped = { .addr = addr, .handles = handles };
-    uint32_t i, failed;
-
-    for (i = 0; i < count; i++) {
-        ops[i].host_addr = (uintptr_t)addr + ((size_t)i << XEN_PAGE_SHIFT);
-        ops[i].flags = GNTMAP_host_map |
-                       (prot & PROT_WRITE ? 0 : GNTMAP_readonly);
-        ops[i].ref = refs[i];
-        ops[i].dom = domid;
-    }
-    failed = xen_grant_table_map(&testbed->machine, XEN_TESTBED_BACKEND, ops,
-                                 count);
-    for (i = 0; i < count; i++) {
-        if (ops[i].status == GNTST_okay) {
-            frames[mapped.count] = ops[i].dev_bus_addr >> XEN_PAGE_SHIFT;
-            handles[mapped.count++] = ops[i].handle;
-        }
-    }
-    if (failed) {
-        unmap_handles(&mapped);
-        /* Whatever it was: all that Linux tells its user is EINVAL */
-        return -EINVAL;
-    }
-    return 0;
-}
-
-static int do_map_refs(xengnttab_handle *xgt, uint32_t count, uint32_t domid,
-                       const uint32_t *refs, int prot, void **addr)
-{
-    size_t size = (size_t)count << XEN_PAGE_SHIFT;
-    g_autofree uint32_t *handles = NULL;
-    g_autofree uint32_t *frames = NULL;
-    Mapping *mapping;
-    void *at;
-    int err;
-
-    err = testbed_fault(&testbed->fail_map);
-    if (err) {
-        return err;
-    }
-    if (testbed->dead || domid != testbed->domid) {
-        return -ESRCH;
-    }
-    if (!count || count > MAX_MAPPINGS ||
-        (testbed->single_map && count != 1) ||
-        !(prot & PROT_READ) || (prot & ~(PROT_READ | PROT_WRITE))) {
-        return -EINVAL;
-    }
-
-    at = mmap(NULL, size, PROT_NONE,
-              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (at == MAP_FAILED) {
-        return -errno;
-    }
-    frames = g_new(uint32_t, count);
-    handles = g_new(uint32_t, count);
-    err = map_handles(domid, count, refs, prot, at, handles, frames);
-    if (err) {
-        munmap(at, size);
-        return err;
-    }
-
-    mapping = g_new0(Mapping, 1);
-    mapping->addr = at;
-    mapping->count = count;
-    mapping->refs = g_memdup2(refs, count * sizeof(refs[0]));
-    mapping->handles = g_steal_pointer(&handles);
-    if (!map_frames(at, frames, count, prot)) {
-        err = -errno;
-        mapping_free(mapping);
-        return err;
-    }
-    g_hash_table_insert(xgt->mappings, at, mapping);
-    *addr = at;
-    return 0;
-}
-
-static void *testbed_gnttab_map_refs(xengnttab_handle *xgt, uint32_t count,
-                                     uint32_t domid, uint32_t *refs, int prot)
-{
-    void *addr = NULL;
-    int err;
-
-    testbed->map_calls++;
-    err = do_map_refs(xgt, count, domid, refs, prot, &addr);
-    if (err) {
-        testbed->map_failures++;
-        errno = -err;
-    }
-    return addr;
-}
-
-static int testbed_gnttab_unmap(xengnttab_handle *xgt, void *start_address,
-                                uint32_t *refs, uint32_t count)
-{
-    Mapping *mapping = g_hash_table_lookup(xgt->mappings, start_address);
-
-    testbed->unmap_calls++;
-
-    /* Xen looks at the address and the count, KVM's emulation at the refs */
-    if (!mapping || count != mapping->count ||
-        memcmp(refs, mapping->refs, count * sizeof(refs[0]))) {
-        testbed->bad_unmaps++;
-        errno = EINVAL;
-        return -1;
-    }
-    g_hash_table_remove(xgt->mappings, start_address);
-    return 0;
-}
-
-static int copy_segment(bool to_domain, XenGrantCopySegment *seg)
-{
-    uint32_t ref = to_domain ? seg->dest.foreign.ref : seg->source.foreign.ref;
-    off_t offset = to_domain ? seg->dest.foreign.offset :
-                               seg->source.foreign.offset;
-    uint32_t frame;
-    uint8_t *page;
-    int ret;
-
-    ret = testbed_fault(&testbed->fail_map);
-    if (ret) {
-        return ret;
-    }
-    if (offset < 0 || offset > XEN_PAGE_SIZE ||
-        seg->len > XEN_PAGE_SIZE - offset) {
-        return -EINVAL;
-    }
-    ret = xen_grant_status_errno(
-        xen_grant_table_pin(&testbed->machine, XEN_TESTBED_BACKEND,
-                            testbed->domid, ref, to_domain, &frame));
-    if (ret < 0) {
-        return ret;
-    }
-    page = testbed->memory + ((size_t)frame << XEN_PAGE_SHIFT);
-    if (to_domain) {
-        memcpy(page + offset, seg->source.virt, seg->len);
-    } else {
-        memcpy(seg->dest.virt, page + offset, seg->len);
-    }
-    xen_grant_table_unpin(&testbed->machine, testbed->domid, ref, to_domain);
-    testbed->copies++;
-    return 0;
-}
-
-static int testbed_gnttab_copy(xengnttab_handle *xgt, bool to_domain,
-                               uint32_t domid, XenGrantCopySegment *segs,
-                               uint32_t nr_segs, Error **errp)
-{
-    uint32_t i;
-    int ret;
-
-    if (testbed->dead || domid != testbed->domid) {
-        error_setg_errno(errp, ESRCH, "grant copy failed");
-        return -ESRCH;
-    }
-    for (i = 0; i < nr_segs; i++) {
-        ret = copy_segment(to_domain, &segs[i]);
-        if (ret < 0) {
-            error_setg_errno(errp, -ret, "grant copy failed");
-            return ret;
-        }
-    }
-    return 0;
-}
-
-static struct gnttab_backend_ops testbed_gnttab_ops = {
-    .open = testbed_gnttab_open,
-    .close = testbed_gnttab_close,
-    .grant_copy = testbed_gnttab_copy,
-    .set_max_grants = testbed_gnttab_set_max_grants,
-    .map_refs = testbed_gnttab_map_refs,
-    .unmap = testbed_gnttab_unmap,
-};
-
-/* Shared pages: a grant table in the other direction */
-
-/* The first references are reserved, as in a real domain */
-#define DOM0_FIRST_REF      GNTTAB_NR_RESERVED_ENTRIES
-
-/* Where the guest maps: page tables are its own business, any will do */
-#define GUEST_ADDRESS       XEN_PAGE_SIZE
-
-static uint32_t dom0_frame(uint32_t ref)
-{
-    return testbed->nr_pages - testbed->dom0_pages + ref - DOM0_FIRST_REF;
-}
-
-static void *testbed_share_open(void)
-{
-    /* Pages that are shared by this handle: address -> references */
-    return g_hash_table_new_full(NULL, NULL, NULL, g_free);
-}
-
-static void testbed_share_close(void *handle)
-{
-    testbed->share_leaks += g_hash_table_size(handle);
-    g_hash_table_destroy(handle);
-}
-
-static int do_share(GHashTable *handle, uint32_t domid, uint32_t count,
-                    uint32_t *refs, void **addr)
-{
-    size_t size = (size_t)count << XEN_PAGE_SHIFT;
-    g_autofree uint32_t *frames = NULL;
-    uint32_t i;
-    int err;
-
-    err = testbed_fault(&testbed->fail_share);
-    if (err) {
-        return err;
-    }
-    if (testbed->dead || domid != testbed->domid) {
-        return -ESRCH;
-    }
-    /* As in Linux: what the guest has let go of is found at this occasion */
-    xen_grant_refs_collect(testbed->dom0_refs, testbed->dom0_entries);
-    if (!count || count > xen_grant_refs_count_free(testbed->dom0_refs)) {
-        return -ENOSPC;
-    }
-    *addr = mmap(NULL, size, PROT_NONE,
-                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (*addr == MAP_FAILED) {
-        return -errno;
-    }
-    frames = g_new(uint32_t, count);
-    for (i = 0; i < count; i++) {
-        refs[i] = xen_grant_refs_take(testbed->dom0_refs);
-        frames[i] = dom0_frame(refs[i]);
-    }
-    if (!map_frames(*addr, frames, count, PROT_READ | PROT_WRITE)) {
-        err = -errno;
-        for (i = 0; i < count; i++) {
-            xen_grant_refs_put(testbed->dom0_refs, refs[i]);
-        }
-        munmap(*addr, size);
-        return err;
-    }
-    memset(*addr, 0, size);
-    for (i = 0; i < count; i++) {
-        xen_grant_access(&testbed->dom0_entries[refs[i]], domid, frames[i],
-                         false);
-    }
-    g_hash_table_insert(handle, *addr,
-                        g_memdup2(refs, count * sizeof(refs[0])));
-    return 0;
-}
-
-static void *testbed_share(void *handle, uint32_t domid, uint32_t count,
-                           uint32_t *refs)
-{
-    void *addr = NULL;
-    int err = do_share(handle, domid, count, refs, &addr);
-
-    testbed->share_calls++;
-    if (err) {
-        testbed->share_failures++;
-        errno = -err;
-        return NULL;
-    }
-    return addr;
-}
-
-static void forget_share(GHashTable *handle, void *addr, uint32_t count)
-{
-    uint32_t *refs = g_hash_table_lookup(handle, addr);
-    uint32_t i;
-
-    g_assert(refs);
-    for (i = 0; i < count; i++) {
-        xen_grant_refs_end(testbed->dom0_refs, testbed->dom0_entries, refs[i]);
-    }
-    g_hash_table_remove(handle, addr);
-}
-
-static void testbed_unshare(void *handle, void *addr, uint32_t count)
-{
-    munmap(addr, (size_t)count << XEN_PAGE_SHIFT);
-    forget_share(handle, addr, count);
-}
-
-static int move_over(void *copy, void *addr, uint32_t count)
-{
-    size_t size = (size_t)count << XEN_PAGE_SHIFT;
-
-    return mremap(copy, size, size, MREMAP_MAYMOVE | MREMAP_FIXED,
-                  addr) == MAP_FAILED ? -1 : 0;
-}
-
-static int testbed_replace_share(void *handle, void *addr, uint32_t count,
-                                 void *copy)
-{
-    if (move_over(copy, addr, count) < 0) {
-        return -1;
-    }
-    forget_share(handle, addr, count);
-    return 0;
-}
-
-static int testbed_replace_map(xengnttab_handle *xgt, void *addr,
-                               uint32_t *refs, uint32_t count, void *copy)
-{
-    Mapping *mapping = g_hash_table_lookup(xgt->mappings, addr);
-
-    if (!mapping || count != mapping->count) {
-        errno = EINVAL;
-        return -1;
-    }
-    if (move_over(copy, addr, count) < 0) {
-        return -1;
-    }
-    mapping->replaced = true;
-    return testbed_gnttab_unmap(xgt, addr, refs, count);
-}
-
-static char *testbed_share_advice(int err, uint32_t count)
-{
-    return err == ENOSPC ?
-        g_strdup_printf("the testbed has dom0-pages=%" PRIu32 ", %" PRIu32
-                        " more are needed", testbed->dom0_pages, count)
-        : NULL;
-}
-
-static const XenPvShareOps testbed_share_ops = {
-    .open = testbed_share_open,
-    .close = testbed_share_close,
-    .share = testbed_share,
-    .unshare = testbed_unshare,
-    .advice = testbed_share_advice,
-    .replace_share = testbed_replace_share,
-    .replace_map = testbed_replace_map,
-};
-
-/* The guest maps a page: Xen checks, the guest finds it by its number */
-static int testbed_guest_map(XenTestbed *s, uint32_t ref, GString *answer)
-{
-    struct gnttab_map_grant_ref op = {
-        .host_addr = GUEST_ADDRESS,
-        .flags = GNTMAP_host_map,
-        .ref = ref,
-        .dom = XEN_TESTBED_BACKEND,
-    };
-
-    if (s->dead) {
-        return -ESRCH;
-    }
-    xen_grant_table_map(&s->machine, s->domid, &op, 1);
-    if (op.status == GNTST_okay) {
-        g_string_append_printf(answer, "%" PRIu64 " %" PRIu32,
-                               op.dev_bus_addr >> XEN_PAGE_SHIFT, op.handle);
-    }
-    return xen_grant_status_errno(op.status);
-}
-
-static int testbed_guest_unmap(XenTestbed *s, uint32_t handle)
-{
-    struct gnttab_unmap_grant_ref op = {
-        .host_addr = GUEST_ADDRESS,
-        .handle = handle,
-    };
-
-    xen_grant_table_unmap(&s->machine, s->domid, &op, 1);
-    return xen_grant_status_errno(op.status);
-}
 
 /* Event channels */
 
@@ -1216,10 +711,8 @@ static int testbed_vanish(XenTestbed *s)
     g_autofree char *dir = g_strdup_printf("/local/domain/%u", s->domid);
     uint32_t i;
 
-    if (!s->dead) {
-        s->dead = true;
-        xen_grant_table_kill(&s->machine, s->domid);
-    }
+    s->dead = true;
+    testbed_grants_kill();
     for (i = 1; i < XEN_TESTBED_PORTS; i++) {
         testbed_close_port(s, i);
     }
@@ -1231,40 +724,14 @@ static int testbed_vanish(XenTestbed *s)
 static char *stats_string(XenTestbed *s)
 {
     GString *str = g_string_new(NULL);
-    XenGrantTableStats grants = { 0 };
-    XenGrantTableStats dom0_grants = { 0 };
-    uint64_t shared = 0, lingering = 0;
-    uint64_t share_calls, share_failures, share_leaks, guest_mapped;
-    uint64_t mapped, peak, refs, handles, map_calls, map_failures;
-    uint64_t unmap_calls, bad_unmaps, copies, leaks, ports, notifies;
+    TestbedStats stats;
 
-    if (s->machine.state) {
-        xen_grant_table_stats(&s->machine, s->domid, &grants);
-        xen_grant_table_stats(&s->machine, XEN_TESTBED_BACKEND, &dom0_grants);
-        xen_grant_refs_collect(s->dom0_refs, s->dom0_entries);
-        lingering = xen_grant_refs_count_deferred(s->dom0_refs);
-        shared = s->dom0_pages - lingering -
-                 xen_grant_refs_count_free(s->dom0_refs);
-    }
-    guest_mapped = dom0_grants.mapped;
-    share_calls = s->share_calls;
-    share_failures = s->share_failures;
-    share_leaks = s->share_leaks;
-    mapped = grants.mapped;
-    peak = grants.peak;
-    refs = grants.refs;
-    handles = s->handles;
-    map_calls = s->map_calls;
-    map_failures = s->map_failures;
-    unmap_calls = s->unmap_calls;
-    bad_unmaps = s->bad_unmaps;
-    copies = s->copies;
-    leaks = s->leaks;
-    ports = s->bound_ports;
-    notifies = s->notifies;
+    testbed_grants_stats(&stats);
+    stats.ports = s->bound_ports;
+    stats.notifies = s->notifies;
 
 #define ADD(field, name) \
-    g_string_append_printf(str, " " name "=%" PRIu64, field);
+    g_string_append_printf(str, " " name "=%" PRIu64, stats.field);
     XEN_TESTBED_STATS(ADD)
 #undef ADD
     g_string_erase(str, 0, 1);
@@ -1471,7 +938,7 @@ static int run_watch(XenTestbed *s, const char *path, bool on)
 
 static int run_fail(XenTestbed *s, char **words, GString *answer)
 {
-    Fault *fault;
+    TestbedFault *fault;
     uint32_t n;
     uint32_t error = EIO;
 
@@ -1481,9 +948,9 @@ static int run_fail(XenTestbed *s, char **words, GString *answer)
         return -EINVAL;
     }
     if (!strcmp(words[0], "map")) {
-        fault = &s->fail_map;
+        fault = testbed_grants_fail_map();
     } else if (!strcmp(words[0], "share")) {
-        fault = &s->fail_share;
+        fault = testbed_grants_fail_share();
     } else if (!strcmp(words[0], "bind")) {
         fault = &s->fail_bind;
     } else if (!strcmp(words[0], "store")) {
@@ -1497,6 +964,17 @@ static int run_fail(XenTestbed *s, char **words, GString *answer)
     return 0;
 }
 
+static int run_map(uint32_t ref, GString *answer)
+{
+    uint32_t frame, handle;
+    int err = testbed_grants_guest_map(ref, &frame, &handle);
+
+    if (!err) {
+        g_string_append_printf(answer, "%" PRIu32 " %" PRIu32, frame, handle);
+    }
+    return err;
+}
+
 static int run_request(XenTestbed *s, char **words, GString *answer)
 {
     const char *verb = words[0];
@@ -1505,8 +983,9 @@ static int run_request(XenTestbed *s, char **words, GString *answer)
 
     if (!strcmp(verb, "info")) {
         g_string_append_printf(answer, "domid=%u grant-frames=%u pages=%"
-                               PRIu64 " dom0-pages=%u", s->domid,
-                               s->grant_frames, s->nr_pages, s->dom0_pages);
+                               PRIu32 " dom0-pages=%u", s->domid,
+                               s->grants.grant_frames, s->grants.nr_pages,
+                               s->grants.dom0_pages);
         return 0;
     }
     if (!strcmp(verb, "dom0")) {
@@ -1530,10 +1009,10 @@ static int run_request(XenTestbed *s, char **words, GString *answer)
         return parse_number(words[1], &port) ?: testbed_close_port(s, port);
     }
     if (!strcmp(verb, "map")) {
-        return parse_number(words[1], &n) ?: testbed_guest_map(s, n, answer);
+        return parse_number(words[1], &n) ?: run_map(n, answer);
     }
     if (!strcmp(verb, "unmap")) {
-        return parse_number(words[1], &n) ?: testbed_guest_unmap(s, n);
+        return parse_number(words[1], &n) ?: testbed_grants_guest_unmap(n);
     }
     if (!strcmp(verb, "stats")) {
         g_autofree char *stats = stats_string(s);
@@ -1542,7 +1021,7 @@ static int run_request(XenTestbed *s, char **words, GString *answer)
         return 0;
     }
     if (!strcmp(verb, "reset-peak")) {
-        xen_grant_table_reset_peak(&s->machine, s->domid);
+        testbed_grants_reset_peak();
         return 0;
     }
     if (!strcmp(verb, "fail")) {
@@ -1651,49 +1130,9 @@ static char *testbed_get_stats(Object *obj, Error **errp)
     return stats_string(XEN_TESTBED(obj));
 }
 
-/* Two domains: each has its pages, and tells by its table who may map them */
-static bool testbed_make_machine(XenTestbed *s, Error **errp)
-{
-    const uint32_t guest_entries =
-        s->grant_frames * XEN_TESTBED_GRANTS_PER_PAGE;
-    const uint32_t dom0_entries = DOM0_FIRST_REF + s->dom0_pages;
-    const uint32_t guest_first = XEN_TESTBED_GRANT_TABLE + s->grant_frames;
-    const XenMachineConfig config = {
-        .nr_frames = s->nr_pages,
-        .nr_domains = 2,
-        .nr_entries = MAX(guest_entries, dom0_entries),
-        .nr_handles = MAX_MAPPINGS,
-    };
-    const size_t size = xen_machine_size(&config);
-    int ret;
-
-    if (!size || s->grant_frames > UINT32_MAX / XEN_TESTBED_GRANTS_PER_PAGE) {
-        error_setg(errp, "the memory or the grant table is too large");
-        return false;
-    }
-    xen_machine_init(&s->machine, g_malloc0(size), &config, s->memory);
-    ret = xen_machine_add_domain(&s->machine, s->domid, guest_entries,
-                                 XEN_TESTBED_GRANT_TABLE);
-    g_assert(!ret);
-    ret = xen_machine_give(&s->machine, s->domid, guest_first,
-                           s->nr_pages - s->dom0_pages - guest_first);
-    g_assert(!ret);
-
-    s->dom0_refs = g_malloc(xen_grant_refs_size(dom0_entries));
-    xen_grant_refs_init(s->dom0_refs, dom0_entries, DOM0_FIRST_REF);
-    s->dom0_entries = g_new0(grant_entry_v1_t, dom0_entries);
-    ret = xen_machine_add_domain(&s->machine, XEN_TESTBED_BACKEND,
-                                 dom0_entries, 0);
-    g_assert(!ret);
-    xen_machine_set_table(&s->machine, XEN_TESTBED_BACKEND, s->dom0_entries);
-    ret = xen_machine_give(&s->machine, XEN_TESTBED_BACKEND,
-                           s->nr_pages - s->dom0_pages, s->dom0_pages);
-    g_assert(!ret);
-    return true;
-}
-
 static bool testbed_use_memory(XenTestbed *s, Error **errp)
 {
+    TestbedGrantsConfig *g = &s->grants;
     MemoryRegion *mr;
     uint64_t size;
 
@@ -1708,23 +1147,23 @@ static bool testbed_use_memory(XenTestbed *s, Error **errp)
     }
     mr = host_memory_backend_get_memory(s->memdev);
     size = memory_region_size(mr);
-    s->fd = memory_region_get_fd(mr);
-    if (s->fd < 0 || !qemu_ram_is_shared(mr->ram_block)) {
+    g->fd = memory_region_get_fd(mr);
+    if (g->fd < 0 || !qemu_ram_is_shared(mr->ram_block)) {
         error_setg(errp, "the guest's memory must be a file that is shared: "
                    "memory-backend-file with share=on");
         return false;
     }
-    if (s->grant_frames == 0 || size >> XEN_PAGE_SHIFT > UINT32_MAX ||
-        (uint64_t)XEN_TESTBED_GRANT_TABLE + s->grant_frames +
-        s->dom0_pages >= size >> XEN_PAGE_SHIFT) {
+    if (g->grant_frames == 0 || size >> XEN_PAGE_SHIFT > UINT32_MAX ||
+        (uint64_t)XEN_TESTBED_GRANT_TABLE + g->grant_frames +
+        g->dom0_pages >= size >> XEN_PAGE_SHIFT) {
         error_setg(errp, "the memory has no room for %" PRIu32
                    " grant frames and %" PRIu32 " pages of dom0",
-                   s->grant_frames, s->dom0_pages);
+                   g->grant_frames, g->dom0_pages);
         return false;
     }
 
-    s->memory = memory_region_get_ram_ptr(mr);
-    s->nr_pages = size >> XEN_PAGE_SHIFT;
+    g->memory = memory_region_get_ram_ptr(mr);
+    g->nr_pages = size >> XEN_PAGE_SHIFT;
     host_memory_backend_set_mapped(s->memdev, true);
     return true;
 }
@@ -1751,7 +1190,11 @@ static void testbed_realize(DeviceState *dev, Error **errp)
         error_setg(errp, "'chardev' property must be set");
         return;
     }
-    if (!testbed_use_memory(s, errp) || !testbed_make_machine(s, errp)) {
+    if (!testbed_use_memory(s, errp)) {
+        return;
+    }
+    s->grants.domid = s->domid;
+    if (!testbed_grants_init(&s->grants, errp)) {
         return;
     }
 
@@ -1764,12 +1207,8 @@ static void testbed_realize(DeviceState *dev, Error **errp)
     testbed = s;
     xen_domid = s->domid;
     xen_mode = XEN_EMULATE;
-    testbed_gnttab_ops.features = s->single_map ?
-        0 : XEN_GNTTAB_OP_FEATURE_MAP_MULTIPLE;
     xen_evtchn_ops = &testbed_evtchn_ops;
-    xen_gnttab_ops = &testbed_gnttab_ops;
     xen_xenstore_ops = &testbed_xenstore_ops;
-    xen_pv_share_ops = &testbed_share_ops;
     xen_bus_init();
 
     qemu_chr_fe_set_handlers(&s->chr, testbed_can_read, testbed_read,
@@ -1781,10 +1220,14 @@ static const Property testbed_properties[] = {
                      HostMemoryBackend *),
     DEFINE_PROP_CHR("chardev", XenTestbed, chr),
     DEFINE_PROP_UINT16("domid", XenTestbed, domid, XEN_TESTBED_GUEST),
-    DEFINE_PROP_UINT32("grant-frames", XenTestbed, grant_frames,
+    DEFINE_PROP_UINT32("grant-frames", XenTestbed, grants.grant_frames,
                        XEN_TESTBED_GRANT_FRAMES),
-    DEFINE_PROP_UINT32("dom0-pages", XenTestbed, dom0_pages, 0),
-    DEFINE_PROP_BOOL("single-map", XenTestbed, single_map, false),
+    DEFINE_PROP_UINT32("dom0-pages", XenTestbed, grants.dom0_pages, 0),
+    DEFINE_PROP_BOOL("single-map", XenTestbed, grants.single_map, false),
+    DEFINE_PROP_UINT32("limit", XenTestbed, grants.limit,
+                       XEN_TESTBED_LIMIT),
+    DEFINE_PROP_UINT32("maptrack", XenTestbed, grants.maptrack,
+                       XEN_TESTBED_MAPTRACK),
 };
 
 static void testbed_class_init(ObjectClass *klass, XEN_PV_CLASS_DATA *data)

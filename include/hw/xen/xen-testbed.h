@@ -20,6 +20,10 @@
  * shares them with the guest, which maps them by "map" and must not touch them
  * otherwise.
  *
+ * The backend maps as a process on Linux does: at most "limit" grants in a
+ * call, all of them or none, and -EINVAL whatever is wrong with one.  A domain
+ * can have "maptrack" mappings.
+ *
  * Lines
  * -----
  * The guest sends requests, a line each, and may send several before it reads
@@ -92,6 +96,12 @@
 
 /** XEN_TESTBED_GRANT_FRAMES: pages of the grant table, unless told */
 #define XEN_TESTBED_GRANT_FRAMES    64u
+
+/** XEN_TESTBED_LIMIT: grants that a call can map, unless told: Linux's limit */
+#define XEN_TESTBED_LIMIT           65536u
+
+/** XEN_TESTBED_MAPTRACK: mappings of a domain, unless told: Xen's default */
+#define XEN_TESTBED_MAPTRACK        (1024u * 256u)
 
 /** XEN_TESTBED_GUEST: the guest's domain, unless told */
 #define XEN_TESTBED_GUEST           1u
