@@ -1404,6 +1404,71 @@ static void test_quotas(const void *testbed)
     xen_pv_test_end(&t);
 }
 
+/*
+ * What the host has an end of, too.  Linux says EINVAL to more grants in one
+ * call than its limit, whoever maps in smaller parts can show the picture.
+ */
+static void test_limit(const void *testbed)
+{
+    XenGuestStats before, after;
+    XenFrontBuffer *a;
+    XenPvTest t;
+
+    xen_pv_test_start(&t, ",limit=100", CARD);
+    xen_pv_test_connect(t.display);
+    a = new_buffer(&t, LEFT_WIDTH, LEFT_HEIGHT, COOKIE_A);
+    test_stats(&t, &before);
+    g_assert_cmpint(show(left(&t), a), ==, -EINVAL);
+    test_stats(&t, &after);
+    g_assert_cmpuint(after.map_failures, >, before.map_failures);
+    g_assert_cmpuint(after.mapped, ==, before.mapped);
+    end_buffer(&t, a);
+    xen_pv_test_unload(&t);
+    xen_pv_test_end(&t);
+
+    xen_pv_test_start(&t, ",limit=100", CARD
+                      "-global xen-pvdisplay.x-max-map-count=100");
+    xen_pv_test_connect(t.display);
+    a = new_buffer(&t, LEFT_WIDTH, LEFT_HEIGHT, COOKIE_A);
+    xen_front_buffer_draw(a, 96);
+    g_assert_cmpint(show(left(&t), a), ==, 0);
+    check_left(&t, 96);
+    end_buffer(&t, a);
+    xen_pv_test_unload(&t);
+    xen_pv_test_end(&t);
+}
+
+/* The rings and one buffer fit into the map track, two buffers do not */
+static void test_maptrack(const void *testbed)
+{
+    XenGuestStats before, after;
+    XenFrontBuffer *a, *b;
+    XenPvTest t;
+
+    xen_pv_test_start(&t, ",maptrack=500", CARD);
+    xen_pv_test_connect(t.display);
+    a = new_buffer(&t, LEFT_WIDTH, LEFT_HEIGHT, COOKIE_A);
+    b = new_buffer(&t, RIGHT_WIDTH, RIGHT_HEIGHT, COOKIE_B);
+    xen_front_buffer_draw(a, 97);
+    xen_front_buffer_draw(b, 98);
+    g_assert_cmpint(show(left(&t), a), ==, 0);
+    test_stats(&t, &before);
+    g_assert_cmpint(show(right(&t), b), ==, -EINVAL);
+    test_stats(&t, &after);
+    g_assert_cmpuint(after.map_failures, >, before.map_failures);
+    g_assert_cmpuint(after.mapped, ==, before.mapped);
+    check_left(&t, 97);
+
+    /* There is room again when the other one has gone */
+    g_assert_cmpint(switch_off(left(&t)), ==, 0);
+    end_buffer(&t, a);
+    g_assert_cmpint(show(right(&t), b), ==, 0);
+    check_right(&t, 98);
+    end_buffer(&t, b);
+    xen_pv_test_unload(&t);
+    xen_pv_test_end(&t);
+}
+
 /* A hostile guest: rings */
 
 static void test_bad_rings(const void *testbed)
@@ -1996,6 +2061,8 @@ static const TestCase cases[] = {
     { "bad-directories", test_bad_directories, true },
     { "readonly", test_readonly, true },
     { "quotas", test_quotas },
+    { "limit", test_limit },
+    { "maptrack", test_maptrack },
     { "bad-rings", test_bad_rings },
     { "full-ring", test_full_ring },
     { "bad-nodes", test_bad_nodes },

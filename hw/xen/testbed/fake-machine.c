@@ -61,7 +61,7 @@ static XenGntdevConfig gntdev_config(const XenFakeConfig *config)
 {
     return (XenGntdevConfig) {
         .kind = XEN_GNTDEV_LINUX,
-        .slots = config->maptrack,
+        .slots = XEN_GNTDEV_SLOTS(config->maptrack),
         .limit = config->gntdev_limit,
     };
 }

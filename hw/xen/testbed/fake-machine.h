@@ -81,7 +81,7 @@ typedef enum XenFakeKind {
  *
  * @pages: frames of the machine
  * @grant_frames: of each domain
- * @maptrack: mappings that a domain can have; also slots of a gntdev file
+ * @maptrack: mappings that a domain can have
  * @gntdev_limit: grants of a request
  * @gntalloc_limit: pages of a domain's gntalloc
  */

@@ -32,7 +32,6 @@ typedef enum Access {
  * @clear: the byte to clear, from the start of the request
  */
 typedef struct Slot {
-    uint32_t state;
     uint32_t domid;
     uint32_t ref;
     uint32_t handle;
@@ -40,14 +39,15 @@ typedef struct Slot {
     uint32_t owner;
     uint32_t next;
     uint32_t prev;
+    uint8_t state;
 
+    uint8_t freed;
+    uint8_t access;
+    uint8_t action;
+    uint32_t port;
     uint32_t first;
     uint32_t count;
     uint32_t nr_mapped;
-    uint32_t freed;
-    uint32_t access;
-    uint32_t action;
-    uint32_t port;
     uint64_t clear;
 } Slot;
 

@@ -32,6 +32,13 @@
 /** XEN_GNTDEV_SLOTS_2007: slots of a file in the proposal */
 #define XEN_GNTDEV_SLOTS_2007   128u
 
+/**
+ * XEN_GNTDEV_SLOTS: slots of a file for Linux, which has no end of them: so
+ * many that a domain's map track is full before they are
+ * @maptrack: mappings that a domain can have
+ */
+#define XEN_GNTDEV_SLOTS(maptrack)  (2 * (maptrack))
+
 /** XEN_GNTDEV_LIMIT: grants that a request of Linux takes, unless told */
 #define XEN_GNTDEV_LIMIT        65536u
 

@@ -26,6 +26,9 @@
 /* Where the guest maps: page tables are its own business, any will do */
 #define GUEST_ADDRESS       XEN_PAGE_SIZE
 
+/* More than any Xen has, and slots of gntdev can still be counted */
+#define MAX_MAPTRACK        (1u << 24)
+
 /* The models ask whose a mapping is: there is nobody but QEMU */
 #define OWNER               0
 
@@ -613,7 +616,8 @@ static bool make_machine(TestbedGrants *g, Error **errp)
     const size_t size = xen_machine_size(&config);
     int ret;
 
-    if (!size || c->grant_frames > UINT32_MAX / XEN_TESTBED_GRANTS_PER_PAGE) {
+    if (!size || c->maptrack > MAX_MAPTRACK ||
+        c->grant_frames > UINT32_MAX / XEN_TESTBED_GRANTS_PER_PAGE) {
         error_setg(errp, "the memory, the grant table or the map track is too "
                    "large");
         return false;
@@ -652,7 +656,7 @@ static void make_devices(TestbedGrants *g)
     };
     g->gntdev = (XenGntdevConfig) {
         .kind = XEN_GNTDEV_LINUX,
-        .slots = g->config.maptrack,
+        .slots = XEN_GNTDEV_SLOTS(g->config.maptrack),
         .limit = g->config.limit,
     };
     g->gntalloc = g_malloc0(xen_gntalloc_size(&config));
