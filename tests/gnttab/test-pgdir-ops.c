@@ -362,7 +362,8 @@ static const struct {
     { "write", test_write, config },
     { "revoke", test_revoke, config },
     { "refused", test_refused, config },
-    { "kernel-limit", test_kernel_limit, "gntalloc-limit=1200,maptrack=256" },
+    { "kernel-limit", test_kernel_limit,
+      "gntalloc-limit=1200,gntdev-slots=256" },
     { "shared", test_shared, config },
     { "shared-limit", test_shared_limit, "gntalloc-limit=100" },
 };

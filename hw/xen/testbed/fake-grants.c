@@ -18,8 +18,10 @@
  *                      domains; 65536), "grant-frames" (pages of each domain's
  *                      grant table; 64), "maptrack" (mappings that a domain
  *                      can have; 262144), "gntdev-limit" (grants of a request;
- *                      65536) or "gntalloc-limit" (pages of a domain's
- *                      gntalloc; 1024).
+ *                      65536), "gntdev-slots" (grants of all requests of a
+ *                      file, more are ENOMEM as in Linux before 5.5; 524288)
+ *                      or "gntalloc-limit" (pages of a domain's gntalloc;
+ *                      1024).
  *
  * What differs from the real devices, for what the library sees is not the
  * kernel's: a file descriptor looks like a file; pages are not inherited by

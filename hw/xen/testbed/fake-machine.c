@@ -20,6 +20,7 @@ static const XenFakeConfig default_config = {
     .grant_frames = 64,
     .maptrack = 1024 * 256,
     .gntdev_limit = XEN_GNTDEV_LIMIT,
+    .gntdev_slots = XEN_GNTDEV_SLOTS(1024 * 256),
     .gntalloc_limit = XEN_GNTALLOC_LIMIT,
 };
 
@@ -32,6 +33,7 @@ static const struct {
     { "grant-frames", offsetof(XenFakeConfig, grant_frames), 2048 },
     { "maptrack", offsetof(XenFakeConfig, maptrack), 1u << 22 },
     { "gntdev-limit", offsetof(XenFakeConfig, gntdev_limit), UINT32_MAX },
+    { "gntdev-slots", offsetof(XenFakeConfig, gntdev_slots), 1u << 23 },
     { "gntalloc-limit", offsetof(XenFakeConfig, gntalloc_limit), UINT32_MAX },
 };
 
@@ -61,7 +63,7 @@ static XenGntdevConfig gntdev_config(const XenFakeConfig *config)
 {
     return (XenGntdevConfig) {
         .kind = XEN_GNTDEV_LINUX,
-        .slots = XEN_GNTDEV_SLOTS(config->maptrack),
+        .slots = config->gntdev_slots,
         .limit = config->gntdev_limit,
     };
 }
@@ -132,6 +134,7 @@ static int parse_settings(const char *text, XenFakeConfig *config)
         ret = parse_setting(words[i], config);
     }
     if (!ret && (!config->grant_frames || !config->maptrack ||
+                 !config->gntdev_slots ||
                  first_free_frame(config) >= config->pages)) {
         ret = -EINVAL;
     }

@@ -83,6 +83,7 @@ typedef enum XenFakeKind {
  * @grant_frames: of each domain
  * @maptrack: mappings that a domain can have
  * @gntdev_limit: grants of a request
+ * @gntdev_slots: grants that a file can have asked for
  * @gntalloc_limit: pages of a domain's gntalloc
  */
 typedef struct XenFakeConfig {
@@ -90,6 +91,7 @@ typedef struct XenFakeConfig {
     uint32_t grant_frames;
     uint32_t maptrack;
     uint32_t gntdev_limit;
+    uint32_t gntdev_slots;
     uint32_t gntalloc_limit;
 } XenFakeConfig;
 
@@ -177,8 +179,8 @@ typedef struct XenFakeMachine {
  * xen_fake_attach: get on the machine in a file
  * @path: the file; it is made if there is none
  * @settings: sizes for a new one: "NAME=N" words, separated by commas, where
- *     NAME is "pages", "grant-frames", "maptrack", "gntdev-limit" or
- *     "gntalloc-limit"; or NULL
+ *     NAME is "pages", "grant-frames", "maptrack", "gntdev-limit",
+ *     "gntdev-slots" or "gntalloc-limit"; or NULL
  * @fake: where to store the way to it
  *
  * Returns: 0 or a negative errno value: -EINVAL for settings that cannot be,
