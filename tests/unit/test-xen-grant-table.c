@@ -1465,6 +1465,49 @@ static void test_machine_shared(void)
     close(fd);
 }
 
+/* So many that whatever searches would take for ever */
+#define MANY    1000000
+
+static void test_machine_many(void)
+{
+    const XenMachineConfig config = {
+        .nr_frames = 1 + MANY,
+        .nr_domains = 2,
+        .nr_entries = MANY,
+        .nr_handles = MANY,
+        .nr_ptes = 1 + MANY,
+    };
+    g_autofree void *block = g_malloc0(xen_machine_size(&config));
+    g_autofree grant_entry_v1_t *table = g_new0(grant_entry_v1_t, MANY);
+    g_autofree struct gnttab_map_grant_ref *ops =
+        g_new0(struct gnttab_map_grant_ref, MANY);
+    g_autofree struct gnttab_unmap_grant_ref *undo =
+        g_new0(struct gnttab_unmap_grant_ref, MANY);
+    XenMachine m;
+    int round, i;
+
+    xen_machine_init(&m, block, &config, NULL);
+    g_assert_cmpint(xen_machine_add_domain(&m, OWNER, MANY, 0), ==, 0);
+    g_assert_cmpint(xen_machine_add_domain(&m, PEER, 0, 0), ==, 0);
+    xen_machine_set_table(&m, OWNER, table);
+    g_assert_cmpint(xen_machine_give(&m, OWNER, 1, MANY), ==, 0);
+    for (round = 0; round < 2; round++) {
+        for (i = 0; i < MANY; i++) {
+            xen_grant_access(&table[i], PEER, 1 + i, false);
+            ops[i] = map_op(0, i, GNTMAP_host_map);
+            ops[i].host_addr = (1ULL + i) << XEN_MACHINE_PAGE_SHIFT;
+        }
+        g_assert_cmpuint(xen_grant_table_map(&m, PEER, ops, MANY), ==, 0);
+        for (i = 0; i < MANY; i++) {
+            undo[i] = unmap_op(&ops[i]);
+        }
+        g_assert_cmpuint(xen_grant_table_unmap(&m, PEER, undo, MANY), ==, 0);
+        for (i = 0; i < MANY; i++) {
+            g_assert_cmpint(xen_grant_end_access(&table[i]), ==, 0);
+        }
+    }
+}
+
 /* The checker */
 
 static void expect_wrong(Fixture *f, const char *pattern)
@@ -1682,6 +1725,7 @@ int main(int argc, char **argv)
     g_test_add_func("/xen/grant-table/machine/sizes", test_machine_sizes);
     add("machine/reservation", test_machine_reservation);
     g_test_add_func("/xen/grant-table/machine/shared", test_machine_shared);
+    g_test_add_func("/xen/grant-table/machine/many", test_machine_many);
     add("check/notices", test_check);
     add("check/random", test_random);
     g_test_add_func("/xen/grant-table/errno", test_errno);
