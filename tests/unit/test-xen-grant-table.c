@@ -7,6 +7,7 @@
 
 #include "qemu/osdep.h"
 
+#include <signal.h>
 #include <sys/wait.h>
 
 #include "../../hw/xen/testbed/grant-refs.h"
@@ -1246,53 +1247,69 @@ static void test_transfer_batch(Fixture *f, const void *data)
     g_assert_cmpuint(got, ==, FIRST(PEER) + 3);
 }
 
-/* The frame is there before it is said to be, for who looks meanwhile */
-#define TRANSFERS   20000
+/*
+ * The frame is there before it is said to be.  An entry that lies across two
+ * pages, its frame in one that cannot be written to, tells what its flags are
+ * when that is tried.
+ */
+static struct {
+    grant_entry_v1_t *entry;
+    uint8_t *page;              /* that holds its frame */
+    uint16_t flags;
+    int writes;
+} across;
 
-static void *acceptor(void *opaque)
+static void frame_is_written(int sig, siginfo_t *info, void *context)
 {
-    grant_entry_v1_t *entry = opaque;
-    uint32_t frame;
-    int i, ret;
-
-    for (i = 0; i < TRANSFERS; i++) {
-        while (!(__atomic_load_n(&entry->flags, __ATOMIC_RELAXED) &
-                 GTF_transfer_committed)) {
-            g_thread_yield();
-        }
-        do {
-            ret = xen_grant_end_transfer(entry, &frame);
-        } while (ret == -EAGAIN);
-        g_assert_cmpint(ret, ==, 0);
-        g_assert_cmpuint(frame, ==, FIRST(PEER));
+    if (info->si_addr != across.page ||
+        mprotect(across.page, XEN_MACHINE_PAGE_SIZE,
+                 PROT_READ | PROT_WRITE) < 0) {
+        abort();
     }
-    return NULL;
+    across.flags = across.entry->flags;
+    across.writes++;
 }
 
 static void test_transfer_order(Fixture *f, const void *data)
 {
-    g_autofree grant_entry_v1_t *back = g_new0(grant_entry_v1_t, ENTRIES);
-    GThread *thread = g_thread_new("acceptor", acceptor, &f->shared[9]);
-    grant_entry_v1_t *table = xen_machine_table(&f->machine, PEER, NULL);
-    int i;
+    const domid_t domid = 5;
+    const XenMachineConfig config = { FRAMES, 2, ENTRIES, 1, 0, 0 };
+    g_autofree void *block = g_malloc0(xen_machine_size(&config));
+    struct sigaction catch = {
+        .sa_sigaction = frame_is_written, .sa_flags = SA_SIGINFO,
+    };
+    struct sigaction before;
+    uint8_t *pages = mmap(NULL, 2 * XEN_MACHINE_PAGE_SIZE,
+                          PROT_READ | PROT_WRITE,
+                          MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    struct gnttab_transfer op = transfer_op(9, FIRST(PEER));
+    uint32_t frame = 0;
+    XenMachine m;
 
-    for (i = 0; i < TRANSFERS; i++) {
-        struct gnttab_transfer to = transfer_op(9, FIRST(PEER));
-        struct gnttab_transfer from = transfer_op(9, FIRST(PEER));
+    g_assert(pages != MAP_FAILED);
+    across.page = pages + XEN_MACHINE_PAGE_SIZE;
+    across.entry = (void *)(across.page - offsetof(grant_entry_v1_t, frame));
+    xen_machine_init(&m, block, &config, NULL);
+    g_assert_cmpint(xen_machine_add_domain(&m, PEER, 0, 0), ==, 0);
+    g_assert_cmpint(xen_machine_add_domain(&m, domid, ENTRIES, 0), ==, 0);
+    g_assert_cmpint(xen_machine_give(&m, PEER, FIRST(PEER), 1), ==, 0);
+    xen_machine_set_table(&m, domid, across.entry - 9);
 
-        from.domid = PEER;
-        xen_grant_transfer(&f->shared[9], PEER, ACCEPTING);
-        xen_grant_table_transfer(&f->machine, PEER, &to, 1);
-        g_assert_cmpint(to.status, ==, GNTST_okay);
-        while (__atomic_load_n(&f->shared[9].flags, __ATOMIC_ACQUIRE)) {
-            g_thread_yield();
-        }
-        xen_grant_transfer(&table[9], OWNER, ACCEPTING);
-        xen_grant_table_transfer(&f->machine, OWNER, &from, 1);
-        g_assert_cmpint(from.status, ==, GNTST_okay);
-        table[9].flags = 0;
-    }
-    g_thread_join(thread);
+    xen_grant_transfer(across.entry, PEER, ACCEPTING);
+    g_assert_cmpint(sigaction(SIGSEGV, &catch, &before), ==, 0);
+    g_assert_cmpint(mprotect(across.page, XEN_MACHINE_PAGE_SIZE, PROT_READ),
+                    ==, 0);
+    op.domid = domid;
+    xen_grant_table_transfer(&m, PEER, &op, 1);
+    g_assert_cmpint(sigaction(SIGSEGV, &before, NULL), ==, 0);
+
+    g_assert_cmpint(op.status, ==, GNTST_okay);
+    g_assert_cmpint(across.writes, ==, 1);
+    g_assert_cmphex(across.flags, ==,
+                    GTF_accept_transfer | GTF_transfer_committed);
+    g_assert_cmpint(xen_grant_end_transfer(across.entry, &frame), ==, 0);
+    g_assert_cmpuint(frame, ==, FIRST(PEER));
+    munmap(pages, 2 * XEN_MACHINE_PAGE_SIZE);
 }
 
 /* Domains */
