@@ -9,7 +9,10 @@
 #include "qemu/osdep.h"
 
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
+#include <xen/sys/gntalloc.h>
+#include <xen/sys/gntdev.h>
 
 #include "../../hw/xen/pgdir/linux-grants.h"
 #include "gnttab-fixture.h"
@@ -588,6 +591,103 @@ static void test_replace(Fixture *f, gconstpointer data)
     munmap(shared, 4 * PAGE);
 }
 
+/* The devices, without the library */
+
+static int get_offset(int fd, void *addr)
+{
+    struct ioctl_gntdev_get_offset_for_vaddr op = { .vaddr = (uintptr_t)addr };
+
+    return ioctl(fd, IOCTL_GNTDEV_GET_OFFSET_FOR_VADDR, &op);
+}
+
+static void test_device_ioctl(Fixture *f, gconstpointer data)
+{
+    static const unsigned long of_gntdev[] = {
+        IOCTL_GNTDEV_MAP_GRANT_REF, IOCTL_GNTDEV_UNMAP_GRANT_REF,
+        IOCTL_GNTDEV_SET_UNMAP_NOTIFY, IOCTL_GNTDEV_GRANT_COPY,
+    };
+    static const unsigned long of_gntalloc[] = {
+        IOCTL_GNTALLOC_ALLOC_GREF, IOCTL_GNTALLOC_DEALLOC_GREF,
+        IOCTL_GNTALLOC_SET_UNMAP_NOTIFY,
+    };
+    int tab = xengnttab_fd(f->tab);
+    int shr = xengntshr_fd(f->shr);
+    struct ioctl_gntdev_map_grant_ref map = { .count = UINT32_MAX };
+    struct ioctl_gntalloc_alloc_gref alloc = { .count = UINT32_MAX };
+    uint8_t *memory;
+    size_t i;
+
+    for (i = 0; i < ARRAY_SIZE(of_gntdev); i++) {
+        assert_errno(ioctl(tab, of_gntdev[i], (void *)16), -1, EFAULT);
+    }
+    for (i = 0; i < ARRAY_SIZE(of_gntalloc); i++) {
+        assert_errno(ioctl(shr, of_gntalloc[i], (void *)16), -1, EFAULT);
+    }
+    /* What the other one has, and what none has */
+    assert_errno(ioctl(shr, IOCTL_GNTDEV_MAP_GRANT_REF, &map), -1, ENOTTY);
+    assert_errno(ioctl(tab, IOCTL_GNTALLOC_ALLOC_GREF, &alloc), -1, ENOTTY);
+    assert_errno(ioctl(tab, FIONREAD, &i), -1, ENOTTY);
+    assert_errno(ioctl(tab, IOCTL_GNTDEV_MAP_GRANT_REF, &map), -1, EINVAL);
+    assert_errno(ioctl(shr, IOCTL_GNTALLOC_ALLOC_GREF, &alloc), -1, ENOSPC);
+    /* References in memory that there is not */
+    memory = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE,
+                  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    g_assert_cmpint(mprotect(memory + PAGE, PAGE, PROT_NONE), ==, 0);
+    map.count = 2;
+    memcpy(memory + PAGE - sizeof(map), &map, sizeof(map));
+    assert_errno(ioctl(tab, IOCTL_GNTDEV_MAP_GRANT_REF,
+                       memory + PAGE - sizeof(map)), -1, EFAULT);
+    munmap(memory, 2 * PAGE);
+    assert_errno(get_offset(tab, &map), -1, EINVAL);
+    assert_errno(get_offset(tab, NULL), -1, EINVAL);
+}
+
+static void *map_device(int fd, off_t offset, int prot, int flags)
+{
+    return mmap(NULL, 2 * PAGE, prot, flags, fd, offset);
+}
+
+static void test_device_mmap(Fixture *f, gconstpointer data)
+{
+    const int rw = PROT_READ | PROT_WRITE;
+    int tab = xengnttab_fd(f->tab);
+    int shr = xengntshr_fd(f->shr);
+    uint32_t refs[2];
+    uint8_t *shared = share(f, 2, refs, true);
+    uint8_t *mapped;
+
+    assert_errno(map_device(tab, 0, rw, MAP_SHARED), MAP_FAILED, EINVAL);
+    assert_errno(map_device(tab, 1, rw, MAP_SHARED), MAP_FAILED, EINVAL);
+    assert_errno(map_device(tab, 0, rw, MAP_PRIVATE), MAP_FAILED, EINVAL);
+    assert_errno(map_device(shr, 0, rw, MAP_PRIVATE), MAP_FAILED, EINVAL);
+    /* The library has given the pages back, the mapping keeps them */
+    assert_errno(map_device(shr, 0, rw, MAP_SHARED), MAP_FAILED, ENOENT);
+    assert_errno(mmap(NULL, 0, rw, MAP_SHARED, tab, 0), MAP_FAILED, EINVAL);
+
+    /* Parts of a mapping, and what comes in its place */
+    mapped = xengnttab_map_domain_grant_refs(f->tab, 2, GUEST, refs, rw);
+    g_assert_cmpint(get_offset(tab, mapped + PAGE), ==, 0);
+    assert_errno(mremap(mapped, 2 * PAGE, 4 * PAGE, MREMAP_MAYMOVE),
+                 MAP_FAILED, EFAULT);
+    g_assert_cmpint(munmap(mapped + PAGE, 1), ==, 0);
+    g_assert_cmpuint(nr_mapped(f), ==, 1);
+    g_assert_cmpuint(number_at(mapped, 0), ==, 0);
+    g_assert_true(mmap(mapped, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS |
+                       MAP_FIXED, -1, 0) == mapped);
+    g_assert_cmpuint(nr_mapped(f), ==, 0);
+    munmap(mapped, PAGE);
+    g_assert_cmpint(munmap(shared, 2 * PAGE), ==, 0);
+}
+
+/* Somebody was killed in the middle of a change: say so to all who come */
+static void test_damaged(Fixture *f, gconstpointer data)
+{
+    f->fake->header->busy = 1;
+    assert_errno(xengnttab_open(quiet(), 0), NULL, EIO);
+    g_assert_cmpint(xen_fake_lock(f->fake), ==, -EIO);
+    f->fake->header->busy = 0;
+}
+
 static void add(const char *name, const char *config,
                 void (*fn)(Fixture *, gconstpointer))
 {
@@ -620,5 +720,8 @@ int main(int argc, char **argv)
     add("copy/errors", NULL, test_copy_errors);
     add("dmabuf", NULL, test_dmabuf);
     add("replace", NULL, test_replace);
+    add("device/ioctl", NULL, test_device_ioctl);
+    add("device/mmap", NULL, test_device_mmap);
+    add("damaged", NULL, test_damaged);
     return g_test_run();
 }
