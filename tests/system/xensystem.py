@@ -89,6 +89,15 @@ def pack_cpio(path, files):
         f.write(out)
 
 
+def libraries(program):
+    """The libraries that a program loads, but for those of the loader's."""
+    for line in subprocess.check_output(["ldd", program],
+                                        text=True).splitlines():
+        found = re.search(r"=> (/\S+)", line)
+        if found and not LIBC.search(found.group(1)):
+            yield found.group(1)
+
+
 def pack_qemu(prefix, to):
     """Copy an installed QEMU with the libraries it was built against."""
     program = os.path.join(prefix, "bin", "qemu-system-x86_64")
@@ -100,11 +109,8 @@ def pack_qemu(prefix, to):
     keymaps = os.path.join(prefix, "share", "qemu", "keymaps")
     if os.path.isdir(keymaps):
         shutil.copytree(keymaps, os.path.join(to, "share/qemu/keymaps"))
-    for line in subprocess.check_output(["ldd", program],
-                                        text=True).splitlines():
-        found = re.search(r"=> (/\S+)", line)
-        if found and not LIBC.search(found.group(1)):
-            shutil.copy(found.group(1), os.path.join(to, "lib"))
+    for library in libraries(program):
+        shutil.copy(library, os.path.join(to, "lib"))
     wrapper = os.path.join(to, "bin", "qemu")
     with open(wrapper, "w") as f:
         f.write("#!/bin/sh\n"

@@ -7,6 +7,7 @@ that needs another machine than a plain one has an attribute "cpu".
 
 from .bealloc import scenario_bealloc
 from .device import scenario_device
+from .helper import scenario_helper
 from .input import scenario_input
 from .newer import scenario_newer
 from .pair import scenario_pair
@@ -21,6 +22,7 @@ SCENARIOS = {
     "restart": scenario_restart,
     "pair": scenario_pair,
     "newer": scenario_newer,
+    "helper": scenario_helper,
     "input": scenario_input,
     "sound": scenario_sound,
     "record": scenario_record,
