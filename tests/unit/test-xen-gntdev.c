@@ -1002,6 +1002,7 @@ static void test_alloc_life(Fixture *f, gconstpointer data)
     g_assert_cmpint(xen_gntalloc_dealloc(f->alloc, &f->host, 0, index, 1), ==,
                     0);
     xen_gntalloc_forget(f->alloc, &f->host, 0, 5);
+    xen_gntalloc_forget(f->alloc, &f->host, 0, 5);
     g_assert_cmpuint(alloc_stats(f).pages, ==, 1);
     xen_gntalloc_forget(f->alloc, &f->host, 0, 6);
     g_assert_cmpuint(alloc_stats(f).pages, ==, 0);
@@ -1035,8 +1036,11 @@ static void test_alloc_lingering(Fixture *f, gconstpointer data)
     undo.handle = op.handle;
     g_assert_cmpuint(xen_grant_table_unmap(&f->machine, GUEST, &undo, 1), ==,
                      0);
+    g_assert_cmphex(f->tables[DOM0][ref].flags, ==, GTF_permit_access);
+    /* It is found at the next occasion */
+    g_assert_cmpint(alloc(f, 0, 1, &index, &other), ==, 0);
+    g_assert_cmpuint(other, ==, ref);
     g_assert_cmpuint(alloc_stats(f).lingering, ==, 0);
-    g_assert_cmphex(f->tables[DOM0][ref].flags, ==, 0);
 }
 
 static int alloc_notify(Fixture *f, uint64_t index, uint32_t action,
