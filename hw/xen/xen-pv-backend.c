@@ -64,9 +64,6 @@
 /* Node of a backend: the id of the device that serves it, or "-" */
 #define XEN_PV_MARK "qemu-id"
 
-/* The longest value that any of our nodes may sensibly have */
-#define XEN_PV_NODE_MAX 256
-
 static XenBus *xen_pv_bus(XenPvBackend *backend)
 {
     return XEN_BUS(qdev_get_parent_bus(DEVICE(backend)));
@@ -110,16 +107,31 @@ char *xen_pv_node_read(XenPvBackend *backend, const char *dir,
     unsigned int len = 0;
     char *raw = xs_node_read(xen_pv_bus(backend)->xsh, XBT_NULL, &len, NULL,
                              "%s/%s", dir, key);
-    char *text = NULL;
+    char *text = xen_pv_node_text(raw, len);
 
-    /* A node may hold anything; a NUL inside is not text */
-    if (raw && len <= XEN_PV_NODE_MAX && !memchr(raw, '\0', len) &&
-        g_utf8_validate(raw, len, NULL)) {
-        text = g_strndup(raw, len);
-    }
     free(raw);
 
     return text;
+}
+
+static char *xen_pv_nodes_op_read(void *opaque, const char *dir,
+                                  const char *key)
+{
+    return xen_pv_node_read(opaque, dir, key);
+}
+
+static void xen_pv_nodes_op_warn(void *opaque, const char *text)
+{
+    xen_pv_guest_warn(opaque, "%s", text);
+}
+
+XenPvNodes xen_pv_backend_nodes(XenPvBackend *backend)
+{
+    return (XenPvNodes) {
+        .read = xen_pv_nodes_op_read,
+        .warn = xen_pv_nodes_op_warn,
+        .opaque = backend,
+    };
 }
 
 bool xen_pv_node_write(XenPvBackend *backend, const char *dir,
@@ -216,17 +228,14 @@ static void xen_pv_restart(XenPvBackend *backend)
               qemu_clock_get_ms(QEMU_CLOCK_VIRTUAL) + pause);
 }
 
-/*
- * The frontend chooses among our "versions", or does not care: Linux writes
- * nothing, and speaks as much of version 2 as it knows.
- */
+/* The frontend chooses among our "versions", or does not care */
 static bool xen_pv_check_version(XenPvBackend *backend, Error **errp)
 {
     XenDevice *xendev = &backend->xendev;
     unsigned int len = 0;
     char *raw = xs_node_read(xendev->xsh, XBT_NULL, &len, NULL,
                              "%s/version", xendev->frontend_path);
-    bool good = !raw || (len == 1 && (*raw == '1' || *raw == '2'));
+    bool good = xen_pv_node_version(raw, len);
 
     if (!good) {
         g_autofree char *text = g_strndup(raw, MIN(len, 16));

@@ -14,7 +14,6 @@
 #include "qemu/osdep.h"
 
 #include "qapi/error.h"
-#include "qemu/cutils.h"
 #include "qemu/main-loop.h"
 #include "trace.h"
 #include "xen-pv-channel.h"
@@ -141,17 +140,15 @@ static bool xen_pv_read_number(XenPvBackend *backend, const char *key,
     g_autofree char *text = xen_pv_node_read(backend,
                                              backend->xendev.frontend_path,
                                              key);
-    unsigned int number;
 
     if (!text) {
         error_setg(errp, "frontend node '%s' is missing or not text", key);
         return false;
     }
-    if (!g_ascii_isdigit(*text) || qemu_strtoui(text, NULL, 10, &number)) {
+    if (!xen_pv_node_number(text, UINT32_MAX, value)) {
         error_setg(errp, "frontend node '%s' is not a number", key);
         return false;
     }
-    *value = number;
 
     return true;
 }

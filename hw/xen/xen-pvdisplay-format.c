@@ -1,36 +1,27 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The list of connectors of a PV display: text of users and toolstacks.
+ * The list of connectors of a PV display: text of users, toolstacks, guests.
  *
  * Copyright (c) 2026 The Xen PV display and sound for QEMU authors
  */
 
 #include "qemu/osdep.h"
 
-#include "qapi/error.h"
-#include "qemu/cutils.h"
 #include "xen-pvdisplay-format.h"
 
-static bool parse_side(const char *text, const char **end, uint32_t *side)
+static bool parse_side(const char *text, uint32_t *side)
 {
-    unsigned int number;
-
-    if (!g_ascii_isdigit(*text) || qemu_strtoui(text, end, 10, &number) ||
-        number < XEN_PVDISPLAY_MIN_SIDE || number > XEN_PVDISPLAY_MAX_SIDE) {
-        return false;
-    }
-    *side = number;
-
-    return true;
+    return xen_pv_node_number(text, XEN_PVDISPLAY_MAX_SIDE, side) &&
+           *side >= XEN_PVDISPLAY_MIN_SIDE;
 }
 
 bool xen_pvdisplay_parse_resolution(const char *text, uint32_t *width,
                                     uint32_t *height)
 {
-    const char *end;
+    const char *x = strchr(text, 'x');
+    g_autofree char *first = x ? g_strndup(text, x - text) : NULL;
 
-    return parse_side(text, &end, width) && *end == 'x' &&
-           parse_side(end + 1, &end, height) && *end == '\0';
+    return x && parse_side(first, width) && parse_side(x + 1, height);
 }
 
 static void xen_pv_mode_clear(void *data)
@@ -76,28 +67,30 @@ static bool has_id(GArray *modes, const char *id)
     return false;
 }
 
-static bool parse_connector(GArray *modes, const char *text, Error **errp)
+static bool parse_connector(GArray *modes, const char *text, char **why)
 {
     const char *colon = strrchr(text, ':');
     XenPvMode mode = {};
 
     if (!xen_pvdisplay_parse_resolution(colon ? colon + 1 : text, &mode.width,
                                         &mode.height)) {
-        error_setg(errp, "connector '%s' is not '[ID:]WIDTHxHEIGHT' with "
-                   "sides of %d to %d pixels, as in 'LEFT:1920x1080'", text,
-                   XEN_PVDISPLAY_MIN_SIDE, XEN_PVDISPLAY_MAX_SIDE);
+        *why = g_strdup_printf("connector '%s' is not '[ID:]WIDTHxHEIGHT' "
+                               "with sides of %d to %d pixels, as in "
+                               "'LEFT:1920x1080'", text,
+                               XEN_PVDISPLAY_MIN_SIDE,
+                               XEN_PVDISPLAY_MAX_SIDE);
         return false;
     }
     if (colon && !parse_id(text, colon - text)) {
-        error_setg(errp, "connector '%s' needs an ID of 1 to 32 letters, "
-                   "digits, '-', '_' or '.'", text);
+        *why = g_strdup_printf("connector '%s' needs an ID of 1 to 32 "
+                               "letters, digits, '-', '_' or '.'", text);
         return false;
     }
 
     mode.id = colon ? g_strndup(text, colon - text)
                     : g_strdup_printf("%u", modes->len);
     if (has_id(modes, mode.id)) {
-        error_setg(errp, "connector ID '%s' is used twice", mode.id);
+        *why = g_strdup_printf("connector ID '%s' is used twice", mode.id);
         g_free(mode.id);
         return false;
     }
@@ -106,7 +99,7 @@ static bool parse_connector(GArray *modes, const char *text, Error **errp)
     return true;
 }
 
-GArray *xen_pvdisplay_parse_connectors(const char *text, Error **errp)
+GArray *xen_pvdisplay_parse_connectors(const char *text, char **why)
 {
     g_auto(GStrv) list = g_strsplit(text, ";", -1);
     guint count = g_strv_length(list);
@@ -114,17 +107,54 @@ GArray *xen_pvdisplay_parse_connectors(const char *text, Error **errp)
     guint i;
 
     if (count > XEN_PVDISPLAY_MAX_CONNECTORS) {
-        error_setg(errp, "%u connectors are too many: a card has at most %d",
-                   count, XEN_PVDISPLAY_MAX_CONNECTORS);
+        *why = g_strdup_printf("%u connectors are too many: a card has at "
+                               "most %d", count,
+                               XEN_PVDISPLAY_MAX_CONNECTORS);
         return NULL;
     }
 
     modes = xen_pvdisplay_modes_new();
     for (i = 0; i < MAX(count, 1); i++) {
-        if (!parse_connector(modes, count ? list[i] : "", errp)) {
+        if (!parse_connector(modes, count ? list[i] : "", why)) {
             g_array_unref(modes);
             return NULL;
         }
+    }
+
+    return modes;
+}
+
+GArray *xen_pvdisplay_read_modes(const XenPvNodes *nodes,
+                                 const char *frontend, char **why)
+{
+    GArray *modes = xen_pvdisplay_modes_new();
+    guint i;
+
+    for (i = 0; i < XEN_PVDISPLAY_MAX_CONNECTORS; i++) {
+        g_autofree char *dir = g_strdup_printf("%s/%u", frontend, i);
+        g_autofree char *size = xen_pv_nodes_read(nodes, dir, "resolution");
+        XenPvMode mode = {};
+
+        if (!size) {
+            break;
+        }
+        if (!xen_pvdisplay_parse_resolution(size, &mode.width,
+                                            &mode.height)) {
+            *why = g_strdup_printf("node '%s/resolution' is not WIDTHxHEIGHT "
+                                   "with sides of %d to %d pixels", dir,
+                                   XEN_PVDISPLAY_MIN_SIDE,
+                                   XEN_PVDISPLAY_MAX_SIDE);
+            g_array_unref(modes);
+            return NULL;
+        }
+        mode.id = xen_pv_nodes_read(nodes, dir, "unique-id");
+        g_array_append_val(modes, mode);
+    }
+    if (!modes->len) {
+        *why = g_strdup_printf("the toolstack's nodes in '%s' name no "
+                               "connector", frontend);
+        g_array_unref(modes);
+        return NULL;
     }
 
     return modes;

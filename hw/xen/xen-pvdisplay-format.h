@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The list of connectors of a PV display: text of users and toolstacks.
+ * The list of connectors of a PV display: text of users, toolstacks, guests.
  *
  * Copyright (c) 2026 The Xen PV display and sound for QEMU authors
  */
 
 #ifndef HW_XEN_XEN_PVDISPLAY_FORMAT_H
 #define HW_XEN_XEN_PVDISPLAY_FORMAT_H
+
+#include "hw/xen/xen-pv-nodes.h"
 
 /* Connectors of a card */
 #define XEN_PVDISPLAY_MAX_CONNECTORS 16
@@ -42,11 +44,23 @@ bool xen_pvdisplay_parse_resolution(const char *text, uint32_t *width,
 /**
  * xen_pvdisplay_parse_connectors: check the option "connectors"
  * @text: "[ID:]WxH;[ID:]WxH...", as in an xl configuration
- * @errp: where to say what is wrong with it
+ * @why: where to say what is wrong with it, to be freed with g_free()
  *
  * Returns: an array of struct XenPvMode, or NULL.
  */
-GArray *xen_pvdisplay_parse_connectors(const char *text, Error **errp);
+GArray *xen_pvdisplay_parse_connectors(const char *text, char **why);
+
+/**
+ * xen_pvdisplay_read_modes: read the nodes of a card that the toolstack made
+ * @nodes: the way to read them
+ * @frontend: the frontend's directory
+ * @why: where to say what is wrong, to be freed with g_free()
+ *
+ * Returns: an array of struct XenPvMode, not empty, whose @id may be NULL; or
+ * NULL.
+ */
+GArray *xen_pvdisplay_read_modes(const XenPvNodes *nodes,
+                                 const char *frontend, char **why);
 
 /**
  * xen_pvdisplay_modes_new: an empty array of struct XenPvMode

@@ -360,38 +360,18 @@ static bool xen_pvdisplay_write_nodes(XenPvDisplay *d, const char *frontend,
 static bool xen_pvdisplay_read_nodes(XenPvDisplay *d, const char *frontend,
                                      Error **errp)
 {
-    g_autofree char *be_alloc = xen_pv_node_read(&d->backend, frontend,
-                                                 "be-alloc");
-    guint i;
+    XenPvNodes nodes = xen_pv_backend_nodes(&d->backend);
+    g_autofree char *be_alloc = xen_pv_nodes_read(&nodes, frontend,
+                                                  "be-alloc");
+    g_autofree char *why = NULL;
 
     d->be_alloc = be_alloc && !strcmp(be_alloc, "1");
-    d->modes = xen_pvdisplay_modes_new();
-    for (i = 0; i < XEN_PVDISPLAY_MAX_CONNECTORS; i++) {
-        g_autofree char *dir = g_strdup_printf("%s/%u", frontend, i);
-        g_autofree char *size = xen_pv_node_read(&d->backend, dir,
-                                                 "resolution");
-        XenPvMode mode = {};
-
-        if (!size) {
-            break;
-        }
-        if (!xen_pvdisplay_parse_resolution(size, &mode.width,
-                                            &mode.height)) {
-            error_setg(errp, "node '%s/resolution' is not WIDTHxHEIGHT with "
-                       "sides of %d to %d pixels", dir,
-                       XEN_PVDISPLAY_MIN_SIDE, XEN_PVDISPLAY_MAX_SIDE);
-            return false;
-        }
-        mode.id = xen_pv_node_read(&d->backend, dir, "unique-id");
-        g_array_append_val(d->modes, mode);
-    }
-    if (!d->modes->len) {
-        error_setg(errp, "the toolstack's nodes in '%s' name no connector",
-                   frontend);
-        return false;
+    d->modes = xen_pvdisplay_read_modes(&nodes, frontend, &why);
+    if (!d->modes) {
+        error_setg(errp, "%s", why);
     }
 
-    return true;
+    return d->modes;
 }
 
 static bool xen_pvdisplay_check_objects(const char *option, uint32_t number,
@@ -409,6 +389,7 @@ static bool xen_pvdisplay_check_objects(const char *option, uint32_t number,
 static bool xen_pvdisplay_check_options(XenPvBackend *backend, Error **errp)
 {
     XenPvDisplay *d = XEN_PVDISPLAY(backend);
+    g_autofree char *why = NULL;
 
     if (d->refresh_rate < 1 || d->refresh_rate > XEN_PVDISPLAY_MAX_RATE) {
         error_setg(errp, "refresh-rate=%u is not between 1 and %d Hz",
@@ -426,8 +407,11 @@ static bool xen_pvdisplay_check_options(XenPvBackend *backend, Error **errp)
         return false;
     }
     if (d->connectors_option) {
-        d->modes = xen_pvdisplay_parse_connectors(d->connectors_option, errp);
-        return d->modes;
+        d->modes = xen_pvdisplay_parse_connectors(d->connectors_option, &why);
+        if (!d->modes) {
+            error_setg(errp, "%s", why);
+            return false;
+        }
     }
 
     return true;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What a PV sound card is made of: the option "streams" and the card's nodes.
+ * Whatever they hold becomes limits that are fit for the engine, or nothing.
  *
  * Copyright (c) 2026 The Xen PV display and sound for QEMU authors
  */
@@ -9,14 +10,8 @@
 
 #include <xen/io/sndif.h>
 
-#include "qapi/error.h"
-#include "qemu/cutils.h"
 #include "xen-pvsound-config.h"
 #include "xen-pvsound-format.h"
-
-/* What Linux knows of rates, and can be told in a list */
-#define LINUX_RATES "5512,8000,11025,16000,22050,32000,44100,48000,64000," \
-                    "96000,176400,192000"
 
 static XenPvSoundConfig *config_new(void)
 {
@@ -68,22 +63,23 @@ static bool is_name(const char *text, size_t len)
 }
 
 static bool parse_pcm(XenPvSoundConfig *config, const char *text,
-                      const XenSndifCaps *caps, Error **errp)
+                      const XenSndifCaps *caps, char **why)
 {
     const char *colon = strrchr(text, ':');
     const char *letters = colon ? colon + 1 : text;
     size_t count = strlen(letters), i;
 
     if (colon && !is_name(text, colon - text)) {
-        error_setg(errp, "PCM '%s' needs a name of 1 to 32 letters, digits, "
-                   "spaces, '-', '_' or '.'", text);
+        *why = g_strdup_printf("PCM '%s' needs a name of 1 to 32 letters, "
+                               "digits, spaces, '-', '_' or '.'", text);
         return false;
     }
     if (count < 1 || count > XEN_PVSOUND_MAX_PCM_STREAMS ||
         strspn(letters, "pc") != count) {
-        error_setg(errp, "PCM '%s' is not '[NAME:]STREAMS' with 1 to %d "
-                   "letters, p for playback and c for capture, as in "
-                   "'Main:pc'", text, XEN_PVSOUND_MAX_PCM_STREAMS);
+        *why = g_strdup_printf("PCM '%s' is not '[NAME:]STREAMS' with 1 to "
+                               "%d letters, p for playback and c for "
+                               "capture, as in 'Main:pc'", text,
+                               XEN_PVSOUND_MAX_PCM_STREAMS);
         return false;
     }
 
@@ -99,7 +95,7 @@ static bool parse_pcm(XenPvSoundConfig *config, const char *text,
 
 XenPvSoundConfig *xen_pvsound_config_parse(const char *text,
                                            const XenSndifCaps *caps,
-                                           Error **errp)
+                                           char **why)
 {
     g_auto(GStrv) list = g_strsplit(text, ";", -1);
     guint count = g_strv_length(list);
@@ -107,21 +103,22 @@ XenPvSoundConfig *xen_pvsound_config_parse(const char *text,
     guint i;
 
     if (count > XEN_PVSOUND_MAX_PCMS) {
-        error_setg(errp, "%u PCMs are too many: a card has at most %d",
-                   count, XEN_PVSOUND_MAX_PCMS);
+        *why = g_strdup_printf("%u PCMs are too many: a card has at most %d",
+                               count, XEN_PVSOUND_MAX_PCMS);
         return NULL;
     }
 
     config = config_new();
     for (i = 0; i < MAX(count, 1); i++) {
-        if (!parse_pcm(config, count ? list[i] : "", caps, errp)) {
+        if (!parse_pcm(config, count ? list[i] : "", caps, why)) {
             xen_pvsound_config_free(config);
             return NULL;
         }
     }
     if (config->streams->len > XEN_PVSOUND_MAX_STREAMS) {
-        error_setg(errp, "%u streams are too many: a card has at most %d",
-                   config->streams->len, XEN_PVSOUND_MAX_STREAMS);
+        *why = g_strdup_printf("%u streams are too many: a card has at most "
+                               "%d", config->streams->len,
+                               XEN_PVSOUND_MAX_STREAMS);
         xen_pvsound_config_free(config);
         return NULL;
     }
@@ -129,116 +126,38 @@ XenPvSoundConfig *xen_pvsound_config_parse(const char *text,
     return config;
 }
 
-static bool write_card(XenPvBackend *backend, const char *frontend,
-                       const XenSndifCaps *caps, Error **errp)
-{
-    g_autofree char *formats = xen_pvsound_format_names();
-    g_autofree char *channels = g_strdup_printf("%u", caps->channels_max);
-    g_autofree char *size = g_strdup_printf("%u", caps->buffer_max);
-
-    return xen_pv_node_write(backend, frontend, XENSND_FIELD_VCARD_SHORT_NAME,
-                             "Xen PV sound", errp) &&
-           xen_pv_node_write(backend, frontend, XENSND_FIELD_VCARD_LONG_NAME,
-                             "Xen PV sound of QEMU", errp) &&
-           xen_pv_node_write(backend, frontend, XENSND_FIELD_SAMPLE_FORMATS,
-                             formats, errp) &&
-           xen_pv_node_write(backend, frontend, XENSND_FIELD_SAMPLE_RATES,
-                             LINUX_RATES, errp) &&
-           xen_pv_node_write(backend, frontend, XENSND_FIELD_CHANNELS_MIN,
-                             "1", errp) &&
-           xen_pv_node_write(backend, frontend, XENSND_FIELD_CHANNELS_MAX,
-                             channels, errp) &&
-           xen_pv_node_write(backend, frontend, XENSND_FIELD_BUFFER_SIZE,
-                             size, errp);
-}
-
-/* Where a stream has fewer than its card */
-static bool write_channels(XenPvBackend *backend, const char *dir,
-                           uint32_t channels, uint32_t inherited,
-                           Error **errp)
-{
-    g_autofree char *text = g_strdup_printf("%u", channels);
-
-    return channels == inherited ||
-           xen_pv_node_write(backend, dir, XENSND_FIELD_CHANNELS_MAX, text,
-                             errp);
-}
-
-bool xen_pvsound_config_write(const XenPvSoundConfig *config,
-                              XenPvBackend *backend, const char *frontend,
-                              const XenSndifCaps *caps, Error **errp)
-{
-    guint i;
-
-    if (!write_card(backend, frontend, caps, errp)) {
-        return false;
-    }
-    for (i = 0; i < config->pcms->len; i++) {
-        g_autofree char *dir = g_strdup_printf("%s/%u", frontend, i);
-
-        if (!xen_pv_node_write(backend, dir, XENSND_FIELD_DEVICE_NAME,
-                               g_ptr_array_index(config->pcms, i), errp)) {
-            return false;
-        }
-    }
-    for (i = 0; i < config->streams->len; i++) {
-        XenPvSoundStream *stream = &g_array_index(config->streams,
-                                                  XenPvSoundStream, i);
-        g_autofree char *dir = g_strdup_printf("%s/%u/%u", frontend,
-                                               stream->pcm, stream->number);
-        g_autofree char *id = g_strdup_printf("%u.%u", stream->pcm,
-                                              stream->number);
-
-        if (!xen_pv_node_write(backend, dir, XENSND_FIELD_TYPE,
-                               stream->caps.capture ?
-                               XENSND_STREAM_TYPE_CAPTURE :
-                               XENSND_STREAM_TYPE_PLAYBACK, errp) ||
-            !write_channels(backend, dir, stream->caps.channels_max,
-                            caps->channels_max, errp) ||
-            !xen_pv_node_write(backend, dir, XENSND_FIELD_STREAM_UNIQUE_ID,
-                               id, errp)) {
-            return false;
-        }
-    }
-
-    return true;
-}
-
 /* --------------------------------------------------------------- nodes */
 
 /* A number between limits; what is none, or 0, is as good as missing */
-static bool read_number(XenPvBackend *backend, const char *dir,
+static bool read_number(const XenPvNodes *nodes, const char *dir,
                         const char *key, uint32_t max, uint32_t *value)
 {
-    g_autofree char *text = xen_pv_node_read(backend, dir, key);
-    unsigned int number;
+    g_autofree char *text = xen_pv_nodes_read(nodes, dir, key);
 
     if (!text) {
         return false;
     }
-    if (!g_ascii_isdigit(*text) || qemu_strtoui(text, NULL, 10, &number) ||
-        number > max) {
-        xen_pv_guest_warn(backend, "node '%s/%s' is not a number up to %u",
+    if (!xen_pv_node_number(text, max, value)) {
+        xen_pv_nodes_warn(nodes, "node '%s/%s' is not a number up to %u",
                           dir, key, max);
         return false;
     }
-    *value = number;
 
-    return number > 0;
+    return *value > 0;
 }
 
 /* Channels are narrowed to what can be played, not widened */
-static void read_channels(XenPvBackend *backend, const char *dir,
+static void read_channels(const XenPvNodes *nodes, const char *dir,
                           uint32_t most, XenSndifCaps *caps)
 {
     uint32_t min = caps->channels_min, max = caps->channels_max;
 
-    read_number(backend, dir, XENSND_FIELD_CHANNELS_MIN, UINT8_MAX, &min);
-    read_number(backend, dir, XENSND_FIELD_CHANNELS_MAX, UINT8_MAX, &max);
+    read_number(nodes, dir, XENSND_FIELD_CHANNELS_MIN, UINT8_MAX, &min);
+    read_number(nodes, dir, XENSND_FIELD_CHANNELS_MAX, UINT8_MAX, &max);
     min = MAX(min, 1);
     max = MIN(max ? max : most, most);
     if (min > max) {
-        xen_pv_guest_warn(backend, "'%s' wants %u channels or more, but %u "
+        xen_pv_nodes_warn(nodes, "'%s' wants %u channels or more, but %u "
                           "is the most", dir, min, max);
         return;
     }
@@ -253,24 +172,22 @@ static int compare_rates(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static void read_rates(XenPvBackend *backend, const char *dir,
+static void read_rates(const XenPvNodes *nodes, const char *dir,
                        XenSndifCaps *caps)
 {
-    g_autofree char *text = xen_pv_node_read(backend, dir,
-                                             XENSND_FIELD_SAMPLE_RATES);
+    g_autofree char *text = xen_pv_nodes_read(nodes, dir,
+                                              XENSND_FIELD_SAMPLE_RATES);
     g_auto(GStrv) list = g_strsplit(text ? text : "", XENSND_LIST_SEPARATOR,
                                     -1);
     uint32_t rates[XEN_SNDIF_MAX_RATES], count = 0;
     guint i;
 
     for (i = 0; list[i] && count < XEN_SNDIF_MAX_RATES; i++) {
-        unsigned int rate;
+        uint32_t rate;
 
-        g_strstrip(list[i]);
-        if (!g_ascii_isdigit(*list[i]) ||
-            qemu_strtoui(list[i], NULL, 10, &rate) ||
-            rate < XEN_PVSOUND_MIN_RATE || rate > XEN_PVSOUND_MAX_RATE) {
-            xen_pv_guest_warn(backend, "node '%s/%s' has an entry that is "
+        if (!xen_pv_node_number(g_strstrip(list[i]), XEN_PVSOUND_MAX_RATE,
+                                &rate) || rate < XEN_PVSOUND_MIN_RATE) {
+            xen_pv_nodes_warn(nodes, "node '%s/%s' has an entry that is "
                               "not a rate of %d to %d Hz", dir,
                               XENSND_FIELD_SAMPLE_RATES,
                               XEN_PVSOUND_MIN_RATE, XEN_PVSOUND_MAX_RATE);
@@ -285,11 +202,11 @@ static void read_rates(XenPvBackend *backend, const char *dir,
     }
 }
 
-static void read_formats(XenPvBackend *backend, const char *dir,
+static void read_formats(const XenPvNodes *nodes, const char *dir,
                          XenSndifCaps *caps)
 {
-    g_autofree char *text = xen_pv_node_read(backend, dir,
-                                             XENSND_FIELD_SAMPLE_FORMATS);
+    g_autofree char *text = xen_pv_nodes_read(nodes, dir,
+                                              XENSND_FIELD_SAMPLE_FORMATS);
     g_auto(GStrv) list = g_strsplit(text ? text : "", XENSND_LIST_SEPARATOR,
                                     -1);
     uint64_t formats = 0;
@@ -299,7 +216,7 @@ static void read_formats(XenPvBackend *backend, const char *dir,
         uint64_t format = xen_pvsound_format_mask(g_strstrip(list[i]));
 
         if (!format) {
-            xen_pv_guest_warn(backend, "node '%s/%s' has an entry that is "
+            xen_pv_nodes_warn(nodes, "node '%s/%s' has an entry that is "
                               "not a sample format", dir,
                               XENSND_FIELD_SAMPLE_FORMATS);
         }
@@ -311,77 +228,77 @@ static void read_formats(XenPvBackend *backend, const char *dir,
     }
 }
 
-static void read_limits(XenPvBackend *backend, const char *dir,
+static void read_limits(const XenPvNodes *nodes, const char *dir,
                         const XenSndifCaps *most, XenSndifCaps *caps)
 {
     uint32_t size;
 
-    read_channels(backend, dir, most->channels_max, caps);
-    read_rates(backend, dir, caps);
-    read_formats(backend, dir, caps);
-    if (read_number(backend, dir, XENSND_FIELD_BUFFER_SIZE, UINT32_MAX,
+    read_channels(nodes, dir, most->channels_max, caps);
+    read_rates(nodes, dir, caps);
+    read_formats(nodes, dir, caps);
+    if (read_number(nodes, dir, XENSND_FIELD_BUFFER_SIZE, UINT32_MAX,
                     &size)) {
         caps->buffer_max = MIN(size, most->buffer_max);
     }
 }
 
 /* xenstore has a node for each directory, empty unless somebody wrote it */
-static char *find_dir(XenPvBackend *backend, const char *parent,
+static char *find_dir(const XenPvNodes *nodes, const char *parent,
                       uint32_t number)
 {
     g_autofree char *dir = g_strdup_printf("%s/%u", parent, number);
-    g_autofree char *text = xen_pv_node_read(backend, dir,
-                                             XENSND_FIELD_TYPE);
+    g_autofree char *text = xen_pv_nodes_read(nodes, dir,
+                                              XENSND_FIELD_TYPE);
     g_autofree char *self = NULL;
 
     if (!text) {
         g_autofree char *key = g_strdup_printf("%u", number);
 
-        self = xen_pv_node_read(backend, parent, key);
+        self = xen_pv_nodes_read(nodes, parent, key);
     }
 
     return text || self ? g_steal_pointer(&dir) : NULL;
 }
 
-static void read_stream(XenPvSoundConfig *config, XenPvBackend *backend,
+static void read_stream(XenPvSoundConfig *config, const XenPvNodes *nodes,
                         const char *dir, uint32_t number,
                         const XenSndifCaps *most, const XenSndifCaps *pcm)
 {
-    g_autofree char *type = xen_pv_node_read(backend, dir, XENSND_FIELD_TYPE);
+    g_autofree char *type = xen_pv_nodes_read(nodes, dir, XENSND_FIELD_TYPE);
     bool capture = !g_strcmp0(type, XENSND_STREAM_TYPE_CAPTURE);
     bool usable = capture || !g_strcmp0(type, XENSND_STREAM_TYPE_PLAYBACK);
     XenSndifCaps caps = *pcm;
 
     if (!usable) {
-        xen_pv_guest_warn(backend, "node '%s/%s' is not '%s' or '%s': the "
+        xen_pv_nodes_warn(nodes, "node '%s/%s' is not '%s' or '%s': the "
                           "stream is not served", dir, XENSND_FIELD_TYPE,
                           XENSND_STREAM_TYPE_PLAYBACK,
                           XENSND_STREAM_TYPE_CAPTURE);
     }
-    read_limits(backend, dir, most, &caps);
+    read_limits(nodes, dir, most, &caps);
     add_stream(config, number, capture, usable, &caps);
 }
 
 /* Returns whether any stream can be served */
-static bool read_pcm(XenPvSoundConfig *config, XenPvBackend *backend,
+static bool read_pcm(XenPvSoundConfig *config, const XenPvNodes *nodes,
                      const char *dir, const XenSndifCaps *most,
                      const XenSndifCaps *card, uint32_t max_streams)
 {
-    char *name = xen_pv_node_read(backend, dir, XENSND_FIELD_DEVICE_NAME);
+    char *name = xen_pv_nodes_read(nodes, dir, XENSND_FIELD_DEVICE_NAME);
     XenSndifCaps caps = *card;
     bool usable = false;
     uint32_t i;
 
     g_ptr_array_add(config->pcms, name ? name : g_strdup(""));
-    read_limits(backend, dir, most, &caps);
+    read_limits(nodes, dir, most, &caps);
     for (i = 0; i < XEN_PVSOUND_MAX_PCM_STREAMS &&
          config->streams->len < max_streams; i++) {
-        g_autofree char *stream = find_dir(backend, dir, i);
+        g_autofree char *stream = find_dir(nodes, dir, i);
 
         if (!stream) {
             break;
         }
-        read_stream(config, backend, stream, i, most, &caps);
+        read_stream(config, nodes, stream, i, most, &caps);
         usable |= g_array_index(config->streams, XenPvSoundStream,
                                 config->streams->len - 1).usable;
     }
@@ -389,28 +306,28 @@ static bool read_pcm(XenPvSoundConfig *config, XenPvBackend *backend,
     return usable;
 }
 
-XenPvSoundConfig *xen_pvsound_config_read(XenPvBackend *backend,
+XenPvSoundConfig *xen_pvsound_config_read(const XenPvNodes *nodes,
                                           const char *frontend,
                                           const XenSndifCaps *caps,
-                                          uint32_t max_streams, Error **errp)
+                                          uint32_t max_streams, char **why)
 {
     XenPvSoundConfig *config = config_new();
     XenSndifCaps card = *caps;
     bool usable = false;
     uint32_t i;
 
-    read_limits(backend, frontend, caps, &card);
+    read_limits(nodes, frontend, caps, &card);
     for (i = 0; i < XEN_PVSOUND_MAX_PCMS; i++) {
-        g_autofree char *dir = find_dir(backend, frontend, i);
+        g_autofree char *dir = find_dir(nodes, frontend, i);
 
         if (!dir) {
             break;
         }
-        usable |= read_pcm(config, backend, dir, caps, &card, max_streams);
+        usable |= read_pcm(config, nodes, dir, caps, &card, max_streams);
     }
     if (!usable) {
-        error_setg(errp, "the toolstack's nodes in '%s' name no stream that "
-                   "can be served", frontend);
+        *why = g_strdup_printf("the toolstack's nodes in '%s' name no stream "
+                               "that can be served", frontend);
         xen_pvsound_config_free(config);
         return NULL;
     }

@@ -8,7 +8,7 @@
 #ifndef HW_XEN_XEN_PVSOUND_CONFIG_H
 #define HW_XEN_XEN_PVSOUND_CONFIG_H
 
-#include "hw/xen/xen-pv-backend.h"
+#include "hw/xen/xen-pv-nodes.h"
 #include "hw/xen/xen-sndif.h"
 
 /* Streams that Linux takes of one PCM, and what we take of one card */
@@ -51,35 +51,21 @@ typedef struct XenPvSoundConfig {
  * @text: PCMs separated by semicolons, each "[NAME:]LETTERS", where each
  *     letter is a stream: p plays, c records
  * @caps: what every stream may be opened with
- * @errp: where to say what is wrong with it
+ * @why: where to say what is wrong with it, to be freed with g_free()
  *
  * Returns: the card, or NULL.
  */
 XenPvSoundConfig *xen_pvsound_config_parse(const char *text,
                                            const XenSndifCaps *caps,
-                                           Error **errp);
-
-/**
- * xen_pvsound_config_write: write the nodes of a card made by an option
- * @config: the card
- * @backend: the card's device
- * @frontend: the frontend's directory
- * @caps: what every stream may be opened with
- * @errp: where to say what went wrong
- *
- * Returns: whether all were written.
- */
-bool xen_pvsound_config_write(const XenPvSoundConfig *config,
-                              XenPvBackend *backend, const char *frontend,
-                              const XenSndifCaps *caps, Error **errp);
+                                           char **why);
 
 /**
  * xen_pvsound_config_read: read the nodes of a card that the toolstack made
- * @backend: the card's device
+ * @nodes: the way to read them
  * @frontend: the frontend's directory
  * @caps: what can be played at all
  * @max_streams: what comes after so many streams is not looked at
- * @errp: where to say what is wrong
+ * @why: where to say what is wrong, to be freed with g_free()
  *
  * Streams take their limits from their PCM, and PCMs from the card, as far as
  * they have none of their own.  A value that makes no sense is logged and
@@ -87,10 +73,10 @@ bool xen_pvsound_config_write(const XenPvSoundConfig *config,
  *
  * Returns: the card, or NULL when it has no stream that can be served.
  */
-XenPvSoundConfig *xen_pvsound_config_read(XenPvBackend *backend,
+XenPvSoundConfig *xen_pvsound_config_read(const XenPvNodes *nodes,
                                           const char *frontend,
                                           const XenSndifCaps *caps,
-                                          uint32_t max_streams, Error **errp);
+                                          uint32_t max_streams, char **why);
 
 /**
  * xen_pvsound_config_free: free it

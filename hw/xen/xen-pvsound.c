@@ -21,8 +21,8 @@
 #include "trace.h"
 #include "xen-pv-compat.h"
 #include "xen-pv-status.h"
-#include "xen-pvsound-config.h"
 #include "xen-pvsound-format.h"
+#include "xen-pvsound-nodes.h"
 
 #define TYPE_XEN_PVSOUND "xen-pvsound"
 OBJECT_DECLARE_SIMPLE_TYPE(XenPvSound, XEN_PVSOUND)
@@ -569,6 +569,7 @@ static void xen_pvsound_caps(XenPvSound *d, uint32_t buffer_max,
 static bool xen_pvsound_check_options(XenPvBackend *backend, Error **errp)
 {
     XenPvSound *d = XEN_PVSOUND(backend);
+    g_autofree char *why = NULL;
     XenSndifCaps caps;
 
     if (d->max_channels < 1 || d->max_channels > XEN_SNDIF_MAX_CHANNELS) {
@@ -588,8 +589,9 @@ static bool xen_pvsound_check_options(XenPvBackend *backend, Error **errp)
     }
     if (d->streams_option) {
         xen_pvsound_caps(d, XEN_PVSOUND_BUFFER_SIZE, &caps);
-        d->config = xen_pvsound_config_parse(d->streams_option, &caps, errp);
+        d->config = xen_pvsound_config_parse(d->streams_option, &caps, &why);
         if (!d->config) {
+            error_setg(errp, "%s", why);
             return false;
         }
     }
@@ -617,19 +619,22 @@ static bool xen_pvsound_configure(XenPvBackend *backend, const char *frontend,
                                   bool toolstack, Error **errp)
 {
     XenPvSound *d = XEN_PVSOUND(backend);
+    XenPvNodes nodes = xen_pv_backend_nodes(backend);
     bool read = toolstack && !d->config;
+    g_autofree char *why = NULL;
     XenSndifCaps caps;
 
     xen_pvsound_caps(d, read ? XEN_PVSOUND_MAX_BUFFER_SIZE :
                                XEN_PVSOUND_BUFFER_SIZE, &caps);
     if (read) {
-        d->config = xen_pvsound_config_read(backend, frontend, &caps,
-                                            d->max_streams, errp);
+        d->config = xen_pvsound_config_read(&nodes, frontend, &caps,
+                                            d->max_streams, &why);
     } else if (!d->config) {
         d->config = xen_pvsound_config_parse(XEN_PVSOUND_STREAMS, &caps,
-                                             errp);
+                                             &why);
     }
     if (!d->config) {
+        error_setg(errp, "%s", why);
         return false;
     }
     xen_pvsound_limit_channels(d);

@@ -12,6 +12,7 @@
 #include "hw/xen/xen-backend.h"
 #include "hw/xen/xen-bus.h"
 #include "hw/xen/xen-pgdir.h"
+#include "hw/xen/xen-pv-nodes.h"
 #include "hw/xen/xen-pv-quota.h"
 #include "qemu/notify.h"
 #include "qobject/qdict.h"
@@ -220,6 +221,14 @@ bool xen_pv_load_enough(XenPvBackend *backend);
  */
 char *xen_pv_node_read(XenPvBackend *backend, const char *dir,
                        const char *key);
+
+/**
+ * xen_pv_backend_nodes: the same for who knows nothing of cards
+ * @backend: the card; must outlive what is returned
+ *
+ * Returns: a way to read any node, and to log what is wrong with it.
+ */
+XenPvNodes xen_pv_backend_nodes(XenPvBackend *backend);
 
 /**
  * xen_pv_node_write: create a node that the guest may only read
