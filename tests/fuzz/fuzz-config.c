@@ -145,7 +145,8 @@ static void check_caps(const XenSndifCaps *caps)
     }
 }
 
-static void check_sound(XenPvSoundConfig *config, char *why)
+static void check_sound(XenPvSoundConfig *config, uint32_t max_streams,
+                        char *why)
 {
     bool usable = false;
     guint i;
@@ -155,7 +156,7 @@ static void check_sound(XenPvSoundConfig *config, char *why)
         return;
     }
     g_assert_cmpuint(config->pcms->len, <=, XEN_PVSOUND_MAX_PCMS);
-    g_assert_cmpuint(config->streams->len, <=, XEN_PVSOUND_MAX_STREAMS);
+    g_assert_cmpuint(config->streams->len, <=, max_streams);
     for (i = 0; i < config->pcms->len; i++) {
         g_assert(g_ptr_array_index(config->pcms, i));
     }
@@ -214,13 +215,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     FuzzInput in = { .data = data, .size = size };
     XenPvNodes nodes = { node_read, node_warn, &in };
     g_autofree char *option = NULL;
+    uint32_t max_streams;
     char *why = NULL;
     void *made;
 
     switch (fuzz_pick(&in, 5)) {
     case 0:
-        made = xen_pvsound_config_read(&nodes, "dev", &most, &why);
-        check_sound(made, why);
+        max_streams = 1 + fuzz_pick(&in, XEN_PVSOUND_MAX_STREAMS);
+        made = xen_pvsound_config_read(&nodes, "dev", &most, max_streams,
+                                       &why);
+        check_sound(made, max_streams, why);
         break;
     case 1:
         made = xen_pvdisplay_read_modes(&nodes, "dev", &why);
@@ -234,7 +238,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     case 3:
         option = take_option(&in);
         made = xen_pvsound_config_parse(option, &most, &why);
-        check_sound(made, why);
+        check_sound(made, XEN_PVSOUND_MAX_STREAMS, why);
         break;
     default:
         check_number(&in);

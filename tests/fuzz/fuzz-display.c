@@ -429,6 +429,16 @@ static void op_answered(void *opaque, uint32_t connector, uint16_t id,
     expect_request(d);
 }
 
+/* The host may want to do something else first */
+static bool op_enough(void *opaque)
+{
+    FuzzDisplay *d = opaque;
+
+    fuzz_guest_disturb(d->guest);
+    expect_request(d);
+    return fuzz_chance(d->guest->in, 16);
+}
+
 static const XenDisplifOps ops = {
     .format_cpp = op_format_cpp,
     .show = op_show,
@@ -438,6 +448,7 @@ static const XenDisplifOps ops = {
     .notify_request = op_notify_request,
     .notify_event = op_notify_event,
     .answered = op_answered,
+    .enough = op_enough,
 };
 
 static const XenDisplifOps ops_without_edid = {

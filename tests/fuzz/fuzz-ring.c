@@ -221,6 +221,15 @@ static bool answer(void *opaque, const XenPvSlot *req)
     return true;
 }
 
+/* An engine may want to go on later */
+static bool enough(void *opaque)
+{
+    Ring *r = opaque;
+
+    disturb(r);
+    return fuzz_chance(&r->in, 16);
+}
+
 static void serve(Ring *r)
 {
     bool notify, more;
@@ -231,7 +240,7 @@ static void serve(Ring *r)
         put(r);
     }
     r->answered = 0;
-    ret = xen_pv_ring_serve(&r->ring, answer, r, &notify, &more);
+    ret = xen_pv_ring_serve(&r->ring, answer, enough, r, &notify, &more);
     g_assert_cmpint(r->answered, <=, XEN_PV_RING_SLOTS);
     g_assert(notify == (r->answered > 0));
     if (ret == -EPROTO) {

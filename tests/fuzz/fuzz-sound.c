@@ -322,6 +322,16 @@ static void op_answered(void *opaque, uint32_t index, uint16_t id,
     expect_request(s);
 }
 
+/* The host may want to do something else first */
+static bool op_enough(void *opaque)
+{
+    FuzzSound *s = opaque;
+
+    fuzz_guest_disturb(s->guest);
+    expect_request(s);
+    return fuzz_chance(s->guest->in, 16);
+}
+
 static const XenSndifOps ops = {
     .open = op_open,
     .close = op_close,
@@ -330,6 +340,7 @@ static const XenSndifOps ops = {
     .notify_request = op_notify_request,
     .notify_event = op_notify_event,
     .answered = op_answered,
+    .enough = op_enough,
 };
 
 /* ------------------------------------------------------------- requests */
