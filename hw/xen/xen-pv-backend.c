@@ -59,7 +59,7 @@
 #define XEN_PV_MAX_CONNECTS 100000
 
 /* Time that requests may take at once before the quota of it holds, ns */
-#define XEN_PV_LOAD_BURST_NS (50 * SCALE_MS)
+#define XEN_PV_LOAD_BURST_NS (20 * SCALE_MS)
 
 /* Node of a backend: the id of the device that serves it, or "-" */
 #define XEN_PV_MARK "qemu-id"
@@ -762,7 +762,7 @@ static void xen_pv_finalize(Object *obj)
 static const Property xen_pv_properties[] = {
     DEFINE_PROP_INT32("idx", XenPvBackend, idx, -1),
     DEFINE_PROP_UINT32("max-connects", XenPvBackend, max_connects, 20),
-    DEFINE_PROP_UINT32("max-load", XenPvBackend, max_load, 33),
+    DEFINE_PROP_UINT32("max-load", XenPvBackend, max_load, 25),
     DEFINE_PROP_UINT32("max-log-lines", XenPvBackend, max_log_lines, 60),
     DEFINE_PROP_UINT32("x-connect-pause", XenPvBackend, connect_pause, 500),
     DEFINE_PROP_UINT32("x-max-map-count", XenPvBackend, max_map_count, 0),

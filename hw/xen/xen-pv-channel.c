@@ -19,20 +19,17 @@
 #include "xen-pv-channel.h"
 
 /* After so long the requests that are left wait for the next slice */
-#define XEN_PV_SLICE_NS (200 * SCALE_US)
+#define XEN_PV_SLICE_NS (50 * SCALE_US)
 
 /* What the main loop has to do for an event besides what the card does */
 #define XEN_PV_EVENT_NS (5 * SCALE_US)
 
 /* ---------------------------------------------------------------- time */
 
-/* Of this thread: what others take meanwhile is not the guest's doing */
-static int64_t xen_pv_cpu_ns(void)
+/* Not this thread's, but everybody's: it is others who have to wait */
+static int64_t xen_pv_now(void)
 {
-    struct timespec ts;
-
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
-    return ts.tv_sec * NANOSECONDS_PER_SECOND + ts.tv_nsec;
+    return qemu_clock_get_ns(QEMU_CLOCK_REALTIME);
 }
 
 static void xen_pv_listen(XenPvChannel *channel, bool on)
@@ -60,7 +57,7 @@ static void xen_pv_load_go_on(void *opaque)
 /* Time was used: when it was too much, let the card wait */
 static void xen_pv_load_add(XenPvBackend *backend, int64_t ns)
 {
-    int64_t now = qemu_clock_get_ns(QEMU_CLOCK_REALTIME);
+    int64_t now = xen_pv_now();
     XenPvLoad *load = &backend->load;
     XenPvChannel *channel;
     int64_t wait;
@@ -83,7 +80,7 @@ static void xen_pv_load_add(XenPvBackend *backend, int64_t ns)
 
 bool xen_pv_load_enough(XenPvBackend *backend)
 {
-    return qemu_clock_get_ns(QEMU_CLOCK_REALTIME) >= backend->load.slice_end;
+    return xen_pv_now() >= backend->load.slice_end;
 }
 
 /* ------------------------------------------------------------- service */
@@ -92,7 +89,7 @@ bool xen_pv_load_enough(XenPvBackend *backend)
 static bool xen_pv_channel_serve(XenPvChannel *channel)
 {
     XenPvBackend *backend = channel->backend;
-    int64_t start = xen_pv_cpu_ns();
+    int64_t start = xen_pv_now();
     bool more = false;
     int ret = 0;
 
@@ -100,15 +97,14 @@ static bool xen_pv_channel_serve(XenPvChannel *channel)
         return false;
     }
     if (channel->serve) {
-        backend->load.slice_end = qemu_clock_get_ns(QEMU_CLOCK_REALTIME) +
-                                  XEN_PV_SLICE_NS;
+        backend->load.slice_end = start + XEN_PV_SLICE_NS;
         ret = channel->serve(channel->opaque, &more);
     }
     /* Let others have the main loop before the next slice */
     if (more) {
         qemu_bh_schedule(channel->more);
     }
-    xen_pv_load_add(backend, xen_pv_cpu_ns() - start + XEN_PV_EVENT_NS);
+    xen_pv_load_add(backend, xen_pv_now() - start + XEN_PV_EVENT_NS);
 
     return ret > 0;
 }

@@ -7,7 +7,7 @@
 #   $top        the checkout
 #   $build_dir  everything that is built (ignored by git)
 #   $cache_dir  everything that is downloaded, shared by all checkouts
-#   $qtest_programs   our programs in tests/qtest
+#   $qtest_programs, $endurance_programs   our programs in tests/qtest
 #
 # What a caller gets:
 #   say TEXT...                 one line of information
@@ -47,7 +47,12 @@ cache_dir=${XDG_CACHE_HOME:-${HOME:?HOME is not set}/.cache}/xen-pv-qemu
 # shellcheck disable=SC2034
 qtest_programs=(xen-pvdisplay-test xen-pvdisplay-alloc-test
                 xen-pvdisplay-view-test xen-pvsound-test
-                xen-pvsound-cost-test xen-pv-hostile-test)
+                xen-pvsound-cost-test xen-pv-hostile-test
+                xen-pv-quota-test)
+
+# These measure memory, which sanitizers keep: for the normal build alone
+# shellcheck disable=SC2034
+endurance_programs=(xen-pv-endurance-test)
 
 export LC_ALL=C.UTF-8
 

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Storms: requests and events without an end, from one card of a guest
+ *
+ * Copyright (c) 2026 The Xen PV display and sound for QEMU authors
+ */
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "xen-attacks-util.h"
+#include "xen-storm.h"
+
+#define SLOT_SIZE       64
+#define RING_SLOTS      32
+
+/* A buffer so large that its directory has 17 pages */
+#define LARGE_PAGES     16384
+#define LARGE_WIDTH     1024
+#define LARGE_HEIGHT    768
+
+/* Notifications in a gust of events */
+#define GUST_EVENTS     10
+
+/* What both kinds of rings begin with */
+typedef struct StormRing {
+    uint32_t req_prod;
+    uint32_t req_event;
+    uint32_t rsp_prod;
+    uint32_t rsp_event;
+    uint8_t reserved[48];
+    uint8_t slots[RING_SLOTS][SLOT_SIZE];
+} StormRing;
+
+struct XenStorm {
+    XenAttacker *attacker;
+    const XenStormKind *kind;
+    StormRing *ring;
+    uint32_t port;
+    uint8_t slots[XEN_STORM_SLOTS][SLOT_SIZE];
+    uint32_t req_prod;
+    uint32_t rsp_prod;
+    uint64_t answered;
+    GThread *thread;
+    gint stop;
+};
+
+/* As many requests as there is room for */
+static void storm_fill(XenStorm *storm)
+{
+    StormRing *ring = storm->ring;
+    uint32_t rsp = __atomic_load_n(&ring->rsp_prod, __ATOMIC_ACQUIRE);
+
+    storm->answered += rsp - storm->rsp_prod;
+    storm->rsp_prod = rsp;
+    while (storm->req_prod - rsp < RING_SLOTS) {
+        memcpy(ring->slots[storm->req_prod % RING_SLOTS],
+               storm->slots[storm->req_prod % XEN_STORM_SLOTS], SLOT_SIZE);
+        storm->req_prod++;
+    }
+    __atomic_store_n(&ring->req_prod, storm->req_prod, __ATOMIC_RELEASE);
+}
+
+/* Others come first: the machine may have few processors */
+static gpointer storm_thread(gpointer opaque)
+{
+    XenStorm *storm = opaque;
+
+    setpriority(PRIO_PROCESS, gettid(), 5);
+    while (!g_atomic_int_get(&storm->stop)) {
+        storm_fill(storm);
+        g_thread_yield();
+    }
+    return NULL;
+}
+
+XenStorm *xen_storm_begin(XenAttacker *a, const XenStormKind *kind)
+{
+    XenStorm *storm = g_new0(XenStorm, 1);
+
+    storm->attacker = a;
+    storm->kind = kind;
+    if (kind->prepare) {
+        kind->prepare(a, storm->slots);
+        storm->ring = kind->sound ?
+                      (StormRing *)attack_playback(a)->ring.sring :
+                      (StormRing *)attack_connector(a)->ring.sring;
+        storm->req_prod = storm->ring->req_prod;
+        storm->rsp_prod = storm->ring->rsp_prod;
+        storm_fill(storm);
+        storm->thread = g_thread_new("storm", storm_thread, storm);
+    }
+    storm->port = kind->sound ? attack_playback(a)->req.port
+                              : attack_connector(a)->req.port;
+    return storm;
+}
+
+void xen_storm_gust(XenStorm *storm)
+{
+    if (storm->kind->burst) {
+        storm->kind->burst(storm->attacker);
+    } else {
+        xen_guest_kick(storm->attacker->guest, storm->port);
+    }
+}
+
+uint64_t xen_storm_end(XenStorm *storm)
+{
+    uint64_t answered;
+
+    if (storm->thread) {
+        g_atomic_int_set(&storm->stop, 1);
+        g_thread_join(storm->thread);
+        storm_fill(storm);
+    }
+    answered = storm->answered;
+    g_free(storm);
+    return answered;
+}
+
+/* Kinds */
+
+static void display_slots(void *slots, const struct xendispl_req *first,
+                          const struct xendispl_req *second)
+{
+    struct xendispl_req *reqs = slots;
+    int i;
+
+    for (i = 0; i < XEN_STORM_SLOTS; i++) {
+        reqs[i] = i & 1 ? *second : *first;
+    }
+}
+
+static void sound_slots(void *slots, const struct xensnd_req *first,
+                        const struct xensnd_req *second)
+{
+    struct xensnd_req *reqs = slots;
+    int i;
+
+    for (i = 0; i < XEN_STORM_SLOTS; i++) {
+        reqs[i] = i & 1 ? *second : *first;
+    }
+}
+
+static void refused(XenAttacker *a, void *slots)
+{
+    const struct xendispl_req req = { .operation = XENDISPL_OP_PG_FLIP };
+
+    display_slots(slots, &req, &req);
+}
+
+static void edids(XenAttacker *a, void *slots)
+{
+    XenFrontPgdir *pgdir = attack_pgdir(a, XENDISPL_EDID_MAX_SIZE);
+    struct xendispl_req req = { .operation = XENDISPL_OP_GET_EDID };
+
+    req.op.get_edid.buffer_sz = XENDISPL_EDID_MAX_SIZE;
+    req.op.get_edid.gref_directory = xen_front_pgdir_ref(pgdir);
+    display_slots(slots, &req, &req);
+}
+
+/* All its pages are the same one */
+static uint32_t large_directory(XenAttacker *a)
+{
+    uint32_t data = attack_ref(a, false);
+    XenFrontDirPage *dir;
+    uint32_t ref, i;
+
+    dir = attack_page(a, false, &ref);
+    dir->next = ref;
+    for (i = 0; i < XEN_FRONT_REFS_PER_DIR; i++) {
+        dir->refs[i] = data;
+    }
+    return ref;
+}
+
+static void buffers(XenAttacker *a, void *slots)
+{
+    struct xendispl_req create = { .operation = XENDISPL_OP_DBUF_CREATE };
+    struct xendispl_req destroy = { .operation = XENDISPL_OP_DBUF_DESTROY };
+
+    create.op.dbuf_create.dbuf_cookie = ATTACK_DBUF;
+    create.op.dbuf_create.buffer_sz = LARGE_PAGES * XEN_GUEST_PAGE;
+    create.op.dbuf_create.gref_directory = large_directory(a);
+    destroy.op.dbuf_destroy.dbuf_cookie = ATTACK_DBUF;
+    display_slots(slots, &create, &destroy);
+}
+
+/* Two pictures that QEMU has to convert before it can show them */
+static void pictures(XenAttacker *a, void *slots)
+{
+    XenFrontPgdir *pgdir = attack_pgdir(a, LARGE_WIDTH * LARGE_HEIGHT * 2);
+    struct xendispl_req show[2] = { { 0 } };
+    int i;
+
+    for (i = 0; i < 2; i++) {
+        xen_front_dbuf_create(a->display, ATTACK_DBUF + i, LARGE_WIDTH,
+                              LARGE_HEIGHT, 16, pgdir->size, 0,
+                              xen_front_pgdir_ref(pgdir), 0);
+        xen_front_fb_attach(a->display, ATTACK_DBUF + i, ATTACK_FB + i,
+                            LARGE_WIDTH, LARGE_HEIGHT, XEN_FRONT_RGB565);
+        show[i].operation = XENDISPL_OP_SET_CONFIG;
+        show[i].op.set_config.fb_cookie = ATTACK_FB + i;
+    }
+    display_slots(slots, &show[0], &show[1]);
+}
+
+static void opens(XenAttacker *a, void *slots)
+{
+    XenFrontPgdir *pgdir = attack_pgdir(a, ATTACK_BUFFER);
+    struct xensnd_req open = { .operation = XENSND_OP_OPEN };
+    struct xensnd_req start = { .operation = XENSND_OP_TRIGGER };
+
+    open.op.open.pcm_rate = ATTACK_RATE;
+    open.op.open.pcm_format = XENSND_PCM_FORMAT_S16_LE;
+    open.op.open.pcm_channels = 2;
+    open.op.open.buffer_sz = ATTACK_BUFFER;
+    open.op.open.gref_directory = xen_front_pgdir_ref(pgdir);
+    open.op.open.period_sz = ATTACK_PERIOD;
+    start.op.trigger.type = XENSND_OP_TRIGGER_START;
+    sound_slots(slots, &open, &start);
+}
+
+static void events(XenAttacker *a)
+{
+    uint32_t i;
+
+    for (i = 0; i < GUST_EVENTS; i++) {
+        xen_guest_kick(a->guest, attack_connector(a)->req.port);
+        xen_guest_kick(a->guest, attack_connector(a)->evt.port);
+    }
+}
+
+/* Away and back, without waiting for the backend */
+static void connections(XenAttacker *a)
+{
+    xen_front_display_set_state(a->display, XenbusStateInitialising);
+    xen_front_display_set_state(a->display, XenbusStateInitialised);
+    xen_front_display_set_state(a->display, XenbusStateConnected);
+}
+
+const XenStormKind xen_storms[] = {
+    { "refused", "flips that are refused", false, refused },
+    { "edids", "EDIDs to be written", false, edids },
+    { "buffers", "buffers of 64 MiB made and destroyed", false, buffers },
+    { "pictures", "pictures that have to be converted", false, pictures },
+    { "opens", "a stream opened and started", true, opens },
+    { "events", "notifications for nothing", false, NULL, events },
+    { "connections", "connections made and given up", false, NULL,
+      connections },
+    { NULL }
+};

@@ -1,0 +1,244 @@
+/*
+ * QTest of the quotas of PV cards: storms from one, while another is served
+ *
+ * Copyright (c) 2026 The Xen PV display and sound for QEMU authors
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+
+#include "qobject/qdict.h"
+
+#include "../frontend/xen-storm.h"
+#include "xen-pv-witness.h"
+
+#define VICTIMS "-device xen-pvdisplay,id=victim,idx=0,connectors=1024x768%s " \
+                "-audiodev none,id=victim-audio " \
+                "-device xen-pvsound,id=victim-sound,idx=0,streams=pc," \
+                "audiodev=victim-audio%s 2>DIR/log "
+
+/* How long a storm lasts, in turns of the witness */
+#define STORM_TURNS 25
+
+typedef struct Scene {
+    XenPvTest test;
+    XenPvWitness witness;
+    XenFrontSound *sound;
+    XenAttacker attacker;
+} Scene;
+
+/* @options are those of both cards that storms come from */
+static void scene_start(Scene *s, const char *options)
+{
+    g_autofree char *victims = g_strdup_printf(VICTIMS, options, options);
+    g_autofree char *devices = g_strconcat(WITNESS_DEVICES, victims, NULL);
+
+    memset(s, 0, sizeof(*s));
+    xen_pv_test_start(&s->test, "", devices);
+    s->sound = xen_front_sound_new(s->test.guest, 0);
+    xen_pv_witness_start(&s->witness, &s->test);
+    xen_attacker_init(&s->attacker, s->test.guest, s->test.display, s->sound);
+    s->attacker.meanwhile = xen_pv_witness_turn;
+    s->attacker.opaque = &s->witness;
+}
+
+static void scene_end(Scene *s)
+{
+    xen_attacker_clear(&s->attacker);
+    xen_pv_witness_stop(&s->witness);
+    g_assert_cmpuint(xen_front_sound_free(s->sound), ==, 0);
+    xen_pv_test_quit(&s->test);
+    g_assert_true(xen_pv_witness_heard(&s->witness));
+    g_assert_cmpuint(s->witness.failures, ==, 0);
+    xen_pv_witness_free(&s->witness);
+    xen_pv_test_end(&s->test);
+}
+
+static void recover(Scene *s, unsigned int needs)
+{
+    uint32_t left;
+
+    g_assert_cmpint(xen_attack_recover(&s->attacker, needs, &left), ==, 0);
+    g_assert_cmpuint(left, ==, 0);
+    g_assert_cmpuint(xen_pv_witness_others(&s->witness), ==, 0);
+}
+
+static int64_t status(Scene *s, const char *id, const char *key)
+{
+    QObject *dict = xen_pv_test_get(&s->test, id, "status");
+    int64_t value = qdict_get_int(qobject_to(QDict, dict), key);
+
+    qobject_unref(dict);
+    return value;
+}
+
+/* Whatever comes from one card, the other misses nothing */
+static void test_storm(const void *opaque)
+{
+    const XenStormKind *kind = opaque;
+    unsigned int needs = kind->sound ? XEN_ATTACK_SOUND : 0;
+    const char *id = kind->sound ? "victim-sound" : "victim";
+    uint64_t answered;
+    int64_t waits;
+    XenStorm *storm;
+    Scene s;
+    int i;
+
+    scene_start(&s, "");
+    g_assert_cmpint(xen_attack_connect(&s.attacker, needs), ==, 0);
+    storm = xen_storm_begin(&s.attacker, kind);
+    for (i = 0; i < STORM_TURNS; i++) {
+        xen_storm_gust(storm);
+        xen_pv_witness_turn(&s.witness);
+    }
+    waits = status(&s, id, "load-waits");
+    answered = xen_storm_end(storm);
+    recover(&s, needs);
+    g_test_message("%s: %" PRIu64 " requests answered, it had to wait %"
+                   PRId64 " times", kind->what, answered, waits);
+    if (kind->prepare) {
+        g_assert_cmpuint(answered, >, 0);
+    }
+
+    /* And the card can be used again */
+    g_assert_cmpint(xen_attack_connect(&s.attacker, needs), ==, 0);
+    recover(&s, needs);
+    scene_end(&s);
+}
+
+static unsigned int count_lines(Scene *s, const char *phrase)
+{
+    g_autofree char *path = g_build_filename(s->test.dir, "log", NULL);
+    g_autofree char *text = NULL;
+    g_auto(GStrv) lines = NULL;
+    unsigned int count = 0;
+    char **line;
+
+    g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+    lines = g_strsplit(text, "\n", -1);
+    for (line = lines; *line; line++) {
+        count += strstr(*line, phrase) != NULL;
+    }
+    return count;
+}
+
+/* Work without an end uses up any quota of time, and then has to wait */
+static void test_load(const void *unused)
+{
+    XenFrontPgdir *pgdir;
+    Scene s;
+
+    scene_start(&s, ",max-load=1");
+    g_assert_cmpint(xen_attack_connect(&s.attacker, 0), ==, 0);
+    pgdir = xen_front_pgdir_new(s.test.guest, 8 << 20);
+    g_assert_nonnull(pgdir);
+    do {
+        g_assert_cmpint(xen_front_dbuf_create(s.test.display, 1, 0, 0, 0,
+                                              pgdir->size, 0,
+                                              xen_front_pgdir_ref(pgdir), 0),
+                        ==, 0);
+        g_assert_cmpint(xen_front_dbuf_destroy(s.test.display, 1), ==, 0);
+    } while (!status(&s, "victim", "load-waits"));
+
+    /* Nothing is lost meanwhile, and others do not wait */
+    xen_pv_witness_turn(&s.witness);
+    g_assert_cmpint(xen_front_flip(&s.test.display->connectors[0],
+                                   s.attacker.shown->fb), ==, 0);
+    g_assert_cmpuint(count_lines(&s, "max-load"), >=, 1);
+    recover(&s, 0);
+    g_assert_cmpuint(xen_front_pgdir_free(pgdir), ==, 0);
+    scene_end(&s);
+}
+
+/* The options of a display: how many objects a guest may have */
+static void test_objects(const void *unused)
+{
+    XenFrontPgdir *pgdir;
+    Scene s;
+    uint32_t ref;
+    int i;
+
+    /* One buffer and one framebuffer are there already */
+    scene_start(&s, "");
+    qtest_qmp_device_del(s.test.qts, "victim");
+    qtest_qmp_device_add(s.test.qts, "xen-pvdisplay", "victim",
+                         "{ 'connectors': '64x64', 'idx': 0, "
+                         "'max-buffers': 3, 'max-framebuffers': 4, "
+                         "'max-pages': 16 }");
+    g_assert_cmpint(xen_attack_connect(&s.attacker, 0), ==, 0);
+    pgdir = xen_front_pgdir_new(s.test.guest, 16 * XEN_GUEST_PAGE);
+    ref = xen_front_pgdir_ref(pgdir);
+    for (i = 1; i < 3; i++) {
+        g_assert_cmpint(xen_front_dbuf_create(s.test.display, i, 0, 0, 0,
+                                              16 * XEN_GUEST_PAGE, 0, ref, 0),
+                        ==, 0);
+    }
+    g_assert_cmpint(xen_front_dbuf_create(s.test.display, i, 0, 0, 0,
+                                          16 * XEN_GUEST_PAGE, 0, ref, 0),
+                    ==, -ENOSPC);
+    g_assert_cmpint(xen_front_dbuf_destroy(s.test.display, 1), ==, 0);
+    g_assert_cmpint(xen_front_dbuf_create(s.test.display, 1, 0, 0, 0,
+                                          17 * XEN_GUEST_PAGE, 0, ref, 0),
+                    ==, -E2BIG);
+    for (i = 1; i < 4; i++) {
+        g_assert_cmpint(xen_front_fb_attach(s.test.display, 2, i, 16, 16,
+                                            XEN_FRONT_XRGB8888), ==, 0);
+    }
+    g_assert_cmpint(xen_front_fb_attach(s.test.display, 2, i, 16, 16,
+                                        XEN_FRONT_XRGB8888), ==, -ENOSPC);
+    recover(&s, 0);
+    g_assert_cmpuint(xen_front_pgdir_free(pgdir), ==, 0);
+    scene_end(&s);
+}
+
+/* A thousand mistakes, and a line of log for some of them */
+static void test_log(const void *unused)
+{
+    Scene s;
+    int i;
+
+    scene_start(&s, ",max-log-lines=60");
+    g_assert_cmpint(xen_attack_connect(&s.attacker, 0), ==, 0);
+    for (i = 0; i < 1000; i++) {
+        g_assert_cmpint(xen_front_flip(&s.test.display->connectors[0], 77),
+                        ==, -ENOENT);
+    }
+    g_assert_cmpuint(count_lines(&s, "operation 0x15 refused"), >=, 10);
+    g_assert_cmpuint(count_lines(&s, "operation 0x15 refused"), <, 100);
+    recover(&s, 0);
+    scene_end(&s);
+}
+
+/* A guest that comes and goes has to wait, and is served all the same */
+static void test_connects(const void *unused)
+{
+    Scene s;
+    int i;
+
+    scene_start(&s, ",max-connects=4");
+    for (i = 0; i < 8; i++) {
+        g_assert_cmpint(xen_attack_connect(&s.attacker, 0), ==, 0);
+        recover(&s, 0);
+    }
+    g_assert_cmpuint(count_lines(&s, "max-connects"), >=, 1);
+    scene_end(&s);
+}
+
+int main(int argc, char **argv)
+{
+    const XenStormKind *kind;
+
+    g_test_init(&argc, &argv, NULL);
+    for (kind = xen_storms; kind->name; kind++) {
+        g_autofree char *name = g_strdup_printf("xen-pv-quota/storm/%s",
+                                                kind->name);
+
+        qtest_add_data_func(name, kind, test_storm);
+    }
+    qtest_add_data_func("xen-pv-quota/load", NULL, test_load);
+    qtest_add_data_func("xen-pv-quota/objects", NULL, test_objects);
+    qtest_add_data_func("xen-pv-quota/log", NULL, test_log);
+    qtest_add_data_func("xen-pv-quota/connects", NULL, test_connects);
+    return g_test_run();
+}
