@@ -21,19 +21,23 @@ class Config(ctypes.Structure):
                 ('max_map_count', c_uint32)]
 
 
-lib = ctypes.CDLL('libxenpgdir.so.0')
-for name, result, arguments in [
-        ('mapper_open', c_int32, [c_uint32, POINTER(Config),
-                                  POINTER(c_void_p)]),
-        ('mapper_unref', None, [c_void_p]),
-        ('buffer_new', c_int32, [c_void_p, c_uint32, c_uint64, c_uint32,
-                                 POINTER(c_void_p)]),
-        ('buffer_unref', None, [c_void_p]),
-        ('buffer_view', c_int32, [c_void_p, c_uint64, c_uint64,
-                                  POINTER(c_void_p), POINTER(c_void_p)]),
-        ('view_unref', None, [c_void_p])]:
-    function = getattr(lib, 'xen_pgdir_' + name)
-    function.restype, function.argtypes = result, arguments
+FUNCTIONS = [
+    ('mapper_open', c_int32, [c_uint32, POINTER(Config), POINTER(c_void_p)]),
+    ('mapper_unref', None, [c_void_p]),
+    ('buffer_new', c_int32, [c_void_p, c_uint32, c_uint64, c_uint32,
+                             POINTER(c_void_p)]),
+    ('buffer_unref', None, [c_void_p]),
+    ('buffer_view', c_int32, [c_void_p, c_uint64, c_uint64,
+                              POINTER(c_void_p), POINTER(c_void_p)]),
+    ('view_unref', None, [c_void_p])]
+
+
+def load():
+    lib = ctypes.CDLL('libxenpgdir.so.0')
+    for name, result, arguments in FUNCTIONS:
+        function = getattr(lib, 'xen_pgdir_' + name)
+        function.restype, function.argtypes = result, arguments
+    return lib
 
 
 def check(result):
@@ -41,7 +45,7 @@ def check(result):
         raise OSError(-result, os.strerror(-result))
 
 
-def checksum(buffer, size):
+def checksum(lib, buffer, size):
     """Look at the buffer through one window after the other."""
     crc = 0
     for at in range(0, size, WINDOW):
@@ -67,11 +71,11 @@ def main():
         sys.exit('usage: %s DOMID GREF SIZE' % sys.argv[0])
     # At most 64 MiB mapped at once, of buffers of at most 1 GiB
     config = Config(max_pages=16384, max_buffer_pages=262144)
-    mapper, buffer = c_void_p(), c_void_p()
+    lib, mapper, buffer = load(), c_void_p(), c_void_p()
     try:
         check(lib.xen_pgdir_mapper_open(domid, byref(config), byref(mapper)))
         check(lib.xen_pgdir_buffer_new(mapper, gref, size, 0, byref(buffer)))
-        print('%08x' % checksum(buffer, size))
+        print('%08x' % checksum(lib, buffer, size))
     except OSError as e:
         sys.exit('%s: %s' % (sys.argv[0], e.strerror))
     finally:
