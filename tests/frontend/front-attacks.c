@@ -10,9 +10,12 @@
 #include "front-attacks.h"
 #include "xen-attacks.h"
 
-/* Linux lets no program at the grant table, and no guest is the toolstack */
-#define NOT_FROM_HERE   (XEN_ATTACK_ENTRIES | XEN_ATTACK_TOOLSTACK | \
-                         XEN_ATTACK_REPLUG)
+/*
+ * Linux lets no program at the grant table, nor, in a paravirtual guest, map
+ * others' pages; and no guest is the toolstack
+ */
+#define NOT_FROM_HERE   (XEN_ATTACK_ENTRIES | XEN_ATTACK_MAPS | \
+                         XEN_ATTACK_TOOLSTACK | XEN_ATTACK_REPLUG)
 
 /* How long "meanwhile" takes */
 #define TURN_MS         20
@@ -63,30 +66,25 @@ static void turn(void *opaque)
     xen_guest_wait(opaque, never, NULL, TURN_MS);
 }
 
-/* Returns whether the backend did as it should, or a negative errno value */
-static int attack_once(XenAttacker *a, const XenAttack *attack)
+static bool attack_once(XenAttacker *a, const XenAttack *attack)
 {
-    int ret = xen_attack_connect(a, attack->needs);
+    int connected = xen_attack_connect(a, attack->needs);
+    int result = connected < 0 ? connected : attack->run(a, attack->arg);
+    bool met = connected >= 0 && xen_attack_is_met(attack, result);
     uint32_t left;
-    int result;
-    bool met;
+    int recovered = xen_attack_recover(a, attack->needs, &left);
 
-    if (ret < 0) {
-        printf("# %s/%s: cannot connect\n", attack->group, attack->name);
-        return ret;
-    }
-    result = attack->run(a, attack->arg);
-    met = xen_attack_is_met(attack, result);
-    ret = xen_attack_recover(a, attack->needs, &left);
-    printf("# %s %s/%s: %s: %s", met && !ret ? "survived" : "FAILED",
+    printf("# %s %s/%s: %s: %s", met && !recovered ? "survived" : "FAILED",
            attack->group, attack->name, attack->what,
            xen_attack_result(result));
-    if (!met) {
+    if (connected < 0) {
+        printf(", cannot be connected");
+    } else if (!met) {
         printf(", but expected was: %s", xen_attack_result(attack->expected));
     }
-    printf(ret < 0 ? "; cannot be connected again\n" : "\n");
+    printf(recovered ? "; is not ready again\n" : "\n");
     fflush(stdout);
-    return ret < 0 ? ret : met;
+    return met && !recovered;
 }
 
 int front_attack(XenGuest *guest, uint32_t card, const char *group)
@@ -96,24 +94,19 @@ int front_attack(XenGuest *guest, uint32_t card, const char *group)
     unsigned int tried = 0, survived = 0;
     const XenAttack *const *attack;
     XenAttacker a;
-    int ret = 0;
 
     xen_attacker_init(&a, guest, display, sound);
     a.meanwhile = turn;
     a.opaque = guest;
-    for (attack = xen_attacks(); *attack && ret >= 0; attack++) {
+    for (attack = xen_attacks(); *attack; attack++) {
         if (g_str_equal((*attack)->group, group) && can_be_sent(*attack)) {
             tried++;
-            ret = attack_once(&a, *attack);
-            survived += ret > 0;
+            survived += attack_once(&a, *attack);
         }
     }
     printf("# %s: %u tried, %u survived\n", group, tried, survived);
-    if (ret >= 0) {
-        xen_attacker_clear(&a);
-        ret = !tried ? -ENOENT : tried == survived ? 0 : -EIO;
-    }
+    xen_attacker_clear(&a);
     xen_front_sound_free(sound);
     xen_front_display_free(display);
-    return ret;
+    return !tried ? -ENOENT : tried == survived ? 0 : -EIO;
 }

@@ -22,8 +22,7 @@ void front_attack_groups(void);
  * Prints a line for each, and one for all.  Attacks for which a program has
  * not got the rights are left out.
  *
- * Returns: 0; -EIO if the backend did not answer one as it should; -ENOENT
- * if there is no such group; or what a connection failed with.
+ * Returns: 0; -EIO if one was not survived; -ENOENT if there is no such group.
  */
 int front_attack(XenGuest *guest, uint32_t card, const char *group);
 

@@ -563,7 +563,7 @@ const XenAttack xen_attacks_directory[] = {
     ALLOC("no-directory", "no directory", -EINVAL, alloc_no_dir),
     ALLOC("no-geometry", "no geometry", -EINVAL, alloc_no_geometry),
     ALLOC("data-ofs", "a data offset", -EINVAL, alloc_data_ofs),
-    ALLOC("hold", "pages held on to once the buffer is gone", 0,
-          alloc_and_hold),
+    { "be-alloc", "hold", "pages held on to once the buffer is gone", 0,
+      XEN_ATTACK_BE_ALLOC | XEN_ATTACK_MAPS, alloc_and_hold },
     { NULL }
 };

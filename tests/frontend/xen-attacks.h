@@ -33,12 +33,14 @@
  * XEN_ATTACK_TOOLSTACK: it needs the toolstack's rights in xenstore: @toolstack
  * XEN_ATTACK_BE_ALLOC: the display's buffers may be allocated by the backend
  * XEN_ATTACK_REPLUG: afterwards the card has to be taken away and made anew
+ * XEN_ATTACK_MAPS: it maps what the backend shares
  */
 #define XEN_ATTACK_SOUND        (1u << 0)
 #define XEN_ATTACK_ENTRIES      (1u << 1)
 #define XEN_ATTACK_TOOLSTACK    (1u << 2)
 #define XEN_ATTACK_BE_ALLOC     (1u << 3)
 #define XEN_ATTACK_REPLUG       (1u << 4)
+#define XEN_ATTACK_MAPS         (1u << 5)
 
 /**
  * struct XenAttacker - a guest that attacks

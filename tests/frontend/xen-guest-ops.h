@@ -57,6 +57,7 @@ typedef struct XenGuestOps {
  * struct XenGuest - what all kinds have
  *
  * @nr_pages: how many pages it has
+ * @patience: how many times slower it may be than who waits thinks
  * @gone: the other side is gone
  * @events: ports that were notified, a set
  * @changed: watched paths that changed, a set
@@ -65,6 +66,7 @@ struct XenGuest {
     const XenGuestOps *ops;
     uint32_t domid;
     uint32_t nr_pages;
+    uint32_t patience;
     bool gone;
     GHashTable *events;
     GHashTable *changed;

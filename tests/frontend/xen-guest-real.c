@@ -30,6 +30,9 @@
 /* How long shared memory may change unnoticed */
 #define REAL_GLANCE_MS      10
 
+/* The whole machine may be emulated */
+#define REAL_PATIENCE       5
+
 /* More than any test needs; gntalloc's own limit is what counts */
 #define REAL_MAX_PAGES      65536u
 
@@ -420,6 +423,7 @@ XenGuest *xen_guest_new_real(GError **errp)
 
     xen_guest_init(&r->guest, &real_ops);
     r->guest.nr_pages = REAL_MAX_PAGES;
+    r->guest.patience = REAL_PATIENCE;
     r->pages = g_new0(RealPage, REAL_MAX_PAGES);
     r->next_page = 1;
     r->page_of_ref = g_hash_table_new(NULL, NULL);

@@ -18,6 +18,7 @@
 void xen_guest_init(XenGuest *guest, const XenGuestOps *ops)
 {
     guest->ops = ops;
+    guest->patience = 1;
     guest->changed = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
                                            NULL);
     guest->events = g_hash_table_new(NULL, NULL);
@@ -134,10 +135,15 @@ void xen_guest_receive(XenGuest *guest)
     guest->ops->receive(guest);
 }
 
+static int64_t guest_deadline(XenGuest *guest, int timeout_ms)
+{
+    return g_get_monotonic_time() + timeout_ms * 1000LL * guest->patience;
+}
+
 bool xen_guest_wait(XenGuest *guest, XenGuestCondition condition,
                     void *opaque, int timeout_ms)
 {
-    int64_t deadline = g_get_monotonic_time() + timeout_ms * 1000LL;
+    int64_t deadline = guest_deadline(guest, timeout_ms);
 
     do {
         xen_guest_receive(guest);
@@ -206,7 +212,7 @@ bool xen_guest_wait_int(XenGuest *guest, const char *path, int value,
                         int absent, int timeout_ms)
 {
     GuestNode node = { guest, path, value, absent };
-    int64_t deadline = g_get_monotonic_time() + timeout_ms * 1000LL;
+    int64_t deadline = guest_deadline(guest, timeout_ms);
     bool found = false;
 
     if (guest->ops->store_watch(guest, path, true) < 0) {
