@@ -42,7 +42,7 @@ struct XenStorm {
     const XenStormKind *kind;
     StormRing *ring;
     uint32_t port;
-    uint8_t slots[XEN_STORM_SLOTS][SLOT_SIZE];
+    uint8_t slots[XEN_STORM_SLOTS][SLOT_SIZE] __attribute__((aligned(8)));
     uint32_t req_prod;
     uint32_t rsp_prod;
     uint64_t answered;

@@ -9,6 +9,7 @@
 #include "qemu/osdep.h"
 
 #include "qobject/qdict.h"
+#include "qobject/qlist.h"
 
 #include "../frontend/xen-storm.h"
 #include "xen-pv-witness.h"
@@ -225,6 +226,62 @@ static void test_connects(const void *unused)
     scene_end(&s);
 }
 
+static void dom0(XenFrontSound *sound, const char *dir, const char *key,
+                 const char *value)
+{
+    g_autofree char *path = g_strdup_printf("%s/%s", dir, key);
+
+    g_assert_cmpint(xen_guest_dom0_write(sound->guest, path, "%s", value), ==,
+                    0);
+}
+
+/* What a toolstack does for a card of four streams */
+static void attach_sound(XenFrontSound *sound)
+{
+    static const char *const types[] = {
+        "0/0/type", "0/1/type", "1/0/type", "2/0/type"
+    };
+    const char *front = sound->frontend_path;
+    const char *back = sound->backend_path;
+    int i;
+
+    g_assert_cmpint(xen_guest_call(sound->guest, NULL, "dom0 create %s 1 0",
+                                   front), ==, 0);
+    g_assert_cmpint(xen_guest_call(sound->guest, NULL, "dom0 create %s 0 1",
+                                   back), ==, 0);
+    for (i = 0; i < ARRAY_SIZE(types); i++) {
+        dom0(sound, front, types[i], "p");
+    }
+    dom0(sound, front, "backend", back);
+    dom0(sound, front, "backend-id", "0");
+    dom0(sound, front, "state", "1");
+    dom0(sound, back, "frontend", front);
+    dom0(sound, back, "frontend-id", "1");
+    dom0(sound, back, "online", "1");
+    dom0(sound, back, "state", "1");
+}
+
+/* Four streams are described, and two are served */
+static void test_streams(const void *unused)
+{
+    XenFrontSound *sound;
+    QObject *dict;
+    Scene s;
+
+    scene_start(&s, " -global xen-pvsound.max-streams=2 "
+                    "-global xen-pvsound.audiodev=victim-audio");
+    sound = xen_front_sound_new(s.test.guest, 5);
+    attach_sound(sound);
+    g_assert_true(xen_front_sound_wait_backend(sound, XenbusStateInitWait,
+                                               XEN_GUEST_DEADLINE));
+    dict = xen_pv_test_get(&s.test, "vsnd-5", "status");
+    g_assert_cmpuint(qlist_size(qdict_get_qlist(qobject_to(QDict, dict),
+                                                "streams")), ==, 2);
+    qobject_unref(dict);
+    g_assert_cmpuint(xen_front_sound_free(sound), ==, 0);
+    scene_end(&s);
+}
+
 int main(int argc, char **argv)
 {
     const XenStormKind *kind;
@@ -240,5 +297,6 @@ int main(int argc, char **argv)
     qtest_add_data_func("xen-pv-quota/objects", NULL, test_objects);
     qtest_add_data_func("xen-pv-quota/log", NULL, test_log);
     qtest_add_data_func("xen-pv-quota/connects", NULL, test_connects);
+    qtest_add_data_func("xen-pv-quota/streams", NULL, test_streams);
     return g_test_run();
 }

@@ -121,10 +121,10 @@ static void test_limits(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    g_test_add_func("/xen-pv-quota/burst", test_burst);
-    g_test_add_func("/xen-pv-quota/rate", test_rate);
-    g_test_add_func("/xen-pv-quota/debt", test_debt);
-    g_test_add_func("/xen-pv-quota/clock", test_clock);
-    g_test_add_func("/xen-pv-quota/limits", test_limits);
+    g_test_add_func("/xen/pv-quota/burst", test_burst);
+    g_test_add_func("/xen/pv-quota/rate", test_rate);
+    g_test_add_func("/xen/pv-quota/debt", test_debt);
+    g_test_add_func("/xen/pv-quota/clock", test_clock);
+    g_test_add_func("/xen/pv-quota/limits", test_limits);
     return g_test_run();
 }
