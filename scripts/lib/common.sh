@@ -45,7 +45,7 @@ cache_dir=${XDG_CACHE_HOME:-${HOME:?HOME is not set}/.cache}/xen-pv-qemu
 
 # Test programs in tests/qtest that the overlay adds
 # shellcheck disable=SC2034
-qtest_programs=(xen-pvdisplay-test xen-pvdisplay-alloc-test
+qtest_programs=(xen-pv-fault-test xen-pvdisplay-test xen-pvdisplay-alloc-test
                 xen-pvdisplay-view-test xen-pvsound-test
                 xen-pvsound-cost-test xen-pv-hostile-test
                 xen-pv-quota-test)

@@ -94,6 +94,7 @@ struct XenTestbed {
 
     /* faults to inject */
     TestbedFault fail_bind;
+    TestbedFault fail_notify;
     TestbedFault fail_store;
 
     /* lines */
@@ -212,8 +213,13 @@ static void testbed_flush(XenTestbed *s);
 
 static int testbed_evtchn_notify(xenevtchn_handle *xc, evtchn_port_t port)
 {
-    if (!xc->local_port || port != xc->local_port) {
-        errno = EINVAL;
+    int err = testbed_fault(&testbed->fail_notify);
+
+    if (!err && (!xc->local_port || port != xc->local_port)) {
+        err = -EINVAL;
+    }
+    if (err) {
+        errno = -err;
         return -1;
     }
     testbed->notifies++;
@@ -953,6 +959,8 @@ static int run_fail(XenTestbed *s, char **words, GString *answer)
         fault = testbed_grants_fail_share();
     } else if (!strcmp(words[0], "bind")) {
         fault = &s->fail_bind;
+    } else if (!strcmp(words[0], "notify")) {
+        fault = &s->fail_notify;
     } else if (!strcmp(words[0], "store")) {
         fault = &s->fail_store;
     } else {

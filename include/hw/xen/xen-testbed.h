@@ -61,8 +61,9 @@
  *   SEQ reset-peak          the peak becomes what is mapped now
  *   SEQ fail WHAT N [ERRNO] let the N-th next operation of the backend fail:
  *                           1 is the next one, 0 takes it back.  WHAT is
- *                           "map", "bind" or "store"; answers what was left
- *                           of the last N, 0 when it has failed
+ *                           "map", "share", "bind", "notify" or "store";
+ *                           answers what was left of the last N, 0 when it
+ *                           has failed
  *   SEQ vanish              the domain dies: its ports are closed, its
  *                           xenstore directory goes, and no more of its
  *                           grants can be mapped; mappings stay, but for
