@@ -99,7 +99,7 @@ int main(int argc, char **argv)
                                  "  \"convert\": [\n");
     uint32_t i;
 
-    printf("%ux%u, medians of %u\n\n", WIDTH, HEIGHT, RUNS);
+    printf("%dx%d, medians of %d\n\n", WIDTH, HEIGHT, RUNS);
     for (i = 0; i < ARRAY_SIZE(formats); i++) {
         g_string_append(json, i ? ",\n" : "");
         bench_format(&formats[i], json);

@@ -124,8 +124,8 @@ static bool snapshot_domain(Snapshot *s, domid_t domid, GError **errp)
         xtl_createlogger_stdiostream(stderr, XTL_CRITICAL, 0);
     g_autoptr(xc_interface) xch = xc_interface_open(quiet, quiet, 0);
     g_autoptr(xenforeignmemory_handle) fmem = xenforeignmemory_open(quiet, 0);
-    unsigned int version;
-    uint32_t frames, status_frames;
+    unsigned int version = 0;
+    uint32_t frames = 0, status_frames;
 
     if (!xch || !fmem) {
         return fail(errp, errno, "cannot speak to Xen; is this its control "

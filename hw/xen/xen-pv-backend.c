@@ -59,7 +59,7 @@
 #define XEN_PV_MAX_CONNECTS 100000
 
 /* Time that requests may take at once before the quota of it holds, ns */
-#define XEN_PV_LOAD_BURST_NS (20 * SCALE_MS)
+#define XEN_PV_LOAD_BURST_NS (INT64_C(20) * SCALE_MS)
 
 /* Node of a backend: the id of the device that serves it, or "-" */
 #define XEN_PV_MARK "qemu-id"

@@ -19,10 +19,10 @@
 #include "xen-pv-channel.h"
 
 /* After so long the requests that are left wait for the next slice */
-#define XEN_PV_SLICE_NS (50 * SCALE_US)
+#define XEN_PV_SLICE_NS (INT64_C(50) * SCALE_US)
 
 /* What the main loop has to do for an event besides what the card does */
-#define XEN_PV_EVENT_NS (5 * SCALE_US)
+#define XEN_PV_EVENT_NS (INT64_C(5) * SCALE_US)
 
 /* ---------------------------------------------------------------- time */
 

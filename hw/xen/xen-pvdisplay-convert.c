@@ -81,7 +81,7 @@ uint32_t xen_pvdisplay_widen(XenDisplifScanout *scanout)
     }
     before = scanout->x % 2;
     scanout->x -= before;
-    scanout->offset -= before * scanout->cpp;
+    scanout->offset -= (uint64_t)before * scanout->cpp;
     scanout->width += before;
     /* Each row has as many bytes as its stride, also the last one */
     if (end % 2 && (end + 1) * scanout->cpp <= scanout->stride) {

@@ -43,10 +43,10 @@ OBJECT_DECLARE_SIMPLE_TYPE(XenPvSound, XEN_PVSOUND)
 #define XEN_PVSOUND_MIXED_CHANNELS 2
 
 /* The audio layer is dry when it has less left than this */
-#define XEN_PVSOUND_DRY_NS (5 * SCALE_MS)
+#define XEN_PVSOUND_DRY_NS (INT64_C(5) * SCALE_MS)
 
 /* How far silence may be behind the clock, to be made up for later */
-#define XEN_PVSOUND_DEBT_NS (100 * SCALE_MS)
+#define XEN_PVSOUND_DEBT_NS (INT64_C(100) * SCALE_MS)
 
 /*
  * @format, @params: what the stream is open with; @format is NULL if it is not

@@ -18,7 +18,7 @@
 #define HANDSHAKE_MS            20000
 
 #define ENCODING_RAW            0
-#define ENCODING_DESKTOP_SIZE   -223
+#define ENCODING_DESKTOP_SIZE   (-223)
 
 enum {
     TO_SERVER_PIXEL_FORMAT = 0,
@@ -92,7 +92,7 @@ int rfb_viewer_socket(const char *path)
 
     g_assert_cmpint(fd, >=, 0);
     g_assert_cmpuint(strlen(path), <, sizeof(addr.sun_path));
-    strcpy(addr.sun_path, path);
+    g_strlcpy(addr.sun_path, path, sizeof(addr.sun_path));
     if (connect(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0) {
         close(fd);
         return -1;

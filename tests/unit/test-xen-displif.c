@@ -2150,6 +2150,34 @@ static void test_no_connector(Test *t, gconstpointer data)
     g_assert_cmpuint(info.width, ==, 0);
 }
 
+/* An owner that has had enough gets the rest of the requests later */
+static bool always_enough(void *opaque)
+{
+    return true;
+}
+
+static void test_enough(Test *t, gconstpointer data)
+{
+    XenDisplifOps ops = rec_ops;
+    bool more;
+    int i;
+
+    ops.enough = always_enough;
+    xen_displif_free(t->card);
+    t->card = xen_displif_new(&ops, t, t->mapper, &usual_limits);
+    g_assert_cmpuint(xen_displif_add_connector(t->card, 64, 48), ==, 0);
+    front_attach(t, 0, 0);
+    for (i = 0; i < 3; i++) {
+        send_req(t, 0, req_off());
+    }
+    for (i = 0; i < 3; i++) {
+        g_assert_cmpint(xen_displif_process(t->card, 0, &more), ==, 1);
+        g_assert_true(more == (i < 2));
+    }
+    g_assert_cmpuint(t->answers, ==, 3);
+    xen_displif_free(g_steal_pointer(&t->card));
+}
+
 /* An owner may have no EDID at all */
 static void test_edid_none(Test *t, gconstpointer data)
 {
@@ -2196,6 +2224,7 @@ int main(int argc, char **argv)
     ADD("edid/none", test_edid_none);
     ADD("info", test_info);
     ADD("no-connector", test_no_connector);
+    ADD("enough", test_enough);
     ADD("two-connectors", test_two_connectors);
     ADD("cookies", test_cookies);
     ADD("ring-wrap", test_ring_wrap);

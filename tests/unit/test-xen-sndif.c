@@ -1575,6 +1575,36 @@ static void test_faults(Test *t, gconstpointer data)
     g_assert_cmpuint(stats.faults, >, 0);
 }
 
+/* An owner that has had enough gets the rest of the requests later */
+static bool always_enough(void *opaque)
+{
+    return true;
+}
+
+static void test_enough(Test *t, gconstpointer data)
+{
+    const XenSndifCaps caps = { .formats = FORMATS };
+    XenSndifOps ops = rec_ops;
+    bool more;
+    int i;
+
+    ops.enough = always_enough;
+    xen_sndif_free(t->card);
+    t->card = xen_sndif_new(&ops, t, t->mapper,
+                            &(XenSndifLimits) { .max_total_pages = 600 });
+    g_assert_cmpuint(xen_sndif_add_stream(t->card, &caps), ==, 0);
+    front_attach(t, 0);
+    for (i = 0; i < 3; i++) {
+        send_req(t, 0, new_req(XENSND_OP_CLOSE));
+    }
+    for (i = 0; i < 3; i++) {
+        g_assert_cmpint(xen_sndif_process(t->card, 0, &more), ==, 1);
+        g_assert_true(more == (i < 2));
+    }
+    g_assert_cmpuint(t->answers, ==, 3);
+    xen_sndif_free(g_steal_pointer(&t->card));
+}
+
 /* A stream that is not there has nothing, and nothing happens to it */
 static void test_no_stream(Test *t, gconstpointer data)
 {
@@ -1717,6 +1747,7 @@ int main(int argc, char **argv)
     ADD_BOTH("map-faults", test_map_faults);
     ADD_BOTH("faults", test_faults);
     ADD("no-stream", test_no_stream);
+    ADD("enough", test_enough);
     ADD("info", test_info);
     ADD("rate-range", test_rate_range);
     ADD("stop-behind-writes", test_stop_behind_writes);
