@@ -607,6 +607,20 @@ static void tick(FuzzDisplay *d, uint32_t connector)
     g_assert_cmpuint(d->channels[connector].sent, ==, before + (ret == 0));
 }
 
+/* A guest that flips without waiting for anything */
+static void flood(FuzzDisplay *d, FuzzChannel *channel)
+{
+    struct xendispl_req req = { .operation = XENDISPL_OP_PG_FLIP };
+    unsigned int n = fuzz_pick(d->guest->in, XEN_PV_RING_SLOTS);
+    XenPvSlot slot;
+
+    req.op.pg_flip.fb_cookie = take_cookie(d->guest->in);
+    memcpy(slot.bytes, &req, sizeof(req));
+    while (n--) {
+        fuzz_channel_put(channel, &slot);
+    }
+}
+
 void fuzz_display_step(FuzzDisplay *d)
 {
     FuzzInput *in = d->guest->in;
@@ -634,6 +648,9 @@ void fuzz_display_step(FuzzDisplay *d)
         serve(d, connector);
         break;
     case 6:
+        if (what >= 128) {
+            flood(d, channel);
+        }
         serve(d, connector);
         break;
     case 7:

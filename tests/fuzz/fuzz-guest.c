@@ -589,7 +589,7 @@ static void op_destroy(void *opaque)
 
 FuzzHost *fuzz_host_new(FuzzGuest *guest)
 {
-    static const uint32_t budgets[] = { 1024, 256, 64, 7, 1 };
+    static const uint32_t budgets[] = { 1024, 3000, 64, 7, 1 };
     static const uint32_t largest[] = { 2500, 1024, 8 };
     static const uint32_t counts[] = { 0, 0, 1, 16 };
     FuzzHost *host = g_new0(FuzzHost, 1);
