@@ -69,8 +69,12 @@ class Progress:
 
 
 def pack_cpio(path, files):
-    """Write a cpio archive of (name, local file, mode) for a kernel."""
+    """Write a cpio archive of local files, by name, for a kernel.
+
+    They come with the folders that they are in.
+    """
     out = b""
+    folders = set()
 
     def entry(name, mode, body):
         nonlocal out
@@ -81,9 +85,16 @@ def pack_cpio(path, files):
         out += b"\0" * (-len(out) % 4) + body
         out += b"\0" * (-len(out) % 4)
 
-    for name, source, mode in files:
+    def folder(name):
+        if name and name not in folders:
+            folder(os.path.dirname(name))
+            folders.add(name)
+            entry(name, 0o40755, b"")
+
+    for name, source in files.items():
+        folder(os.path.dirname(name))
         with open(source, "rb") as f:
-            entry(name, mode, f.read())
+            entry(name, 0o100755, f.read())
     entry("TRAILER!!!", 0, b"")
     with open(path, "wb") as f:
         f.write(out)
@@ -98,30 +109,57 @@ def libraries(program):
             yield found.group(1)
 
 
-def pack_qemu(prefix, to):
-    """Copy an installed QEMU with the libraries it was built against."""
+def pack_programs(programs, to, at):
+    """Copy programs, by name, with the libraries they were built against.
+
+    They are to be found AT this place; a name there, in bin, runs a program
+    with these libraries.
+    """
+    for folder in ("bin", "lib", "libexec"):
+        os.makedirs(os.path.join(to, folder))
+    for name, program in programs.items():
+        shutil.copy(program, os.path.join(to, "libexec"))
+        for library in libraries(program):
+            shutil.copy(library, os.path.join(to, "lib"))
+        wrapper = os.path.join(to, "bin", name)
+        with open(wrapper, "w") as f:
+            f.write("#!/bin/sh\n"
+                    "LD_LIBRARY_PATH=%s/lib\n"
+                    "export LD_LIBRARY_PATH\n"
+                    'exec %s/libexec/%s "$@"\n' %
+                    (at, at, os.path.basename(program)))
+        os.chmod(wrapper, 0o755)
+
+
+def pack_dom0(prefix, tools, to):
+    """What the control domain gets in /opt/qemu."""
     program = os.path.join(prefix, "bin", "qemu-system-x86_64")
     if not os.access(program, os.X_OK):
         raise Failure("no QEMU at %s: run scripts/build-qemu first" % program)
-    for folder in ("bin", "lib", "share/qemu"):
-        os.makedirs(os.path.join(to, folder))
-    shutil.copy(program, os.path.join(to, "bin"))
+    pack_programs({"qemu": program,
+                   "xen-grants": os.path.join(tools, "xen-grants")},
+                  to, "/opt/qemu")
     keymaps = os.path.join(prefix, "share", "qemu", "keymaps")
     if os.path.isdir(keymaps):
         shutil.copytree(keymaps, os.path.join(to, "share/qemu/keymaps"))
-    for library in libraries(program):
-        shutil.copy(library, os.path.join(to, "lib"))
-    wrapper = os.path.join(to, "bin", "qemu")
-    with open(wrapper, "w") as f:
-        f.write("#!/bin/sh\n"
-                "LD_LIBRARY_PATH=/opt/qemu/lib\n"
-                "export LD_LIBRARY_PATH\n"
-                'exec /opt/qemu/bin/qemu-system-x86_64 "$@"\n')
-    os.chmod(wrapper, 0o755)
+
+
+def pack_guest(tools, logs):
+    """Put what guests get on top of their cached root into init.cpio."""
+    to = os.path.join(logs, "guest")
+    pack_programs({"xen-front": os.path.join(tools, "xen-front")}, to,
+                  "/opt/front")
+    files = {"init": os.path.join(HERE, "guest-init"),
+             "bin/xen-front": os.path.join(to, "bin", "xen-front")}
+    for folder in ("lib", "libexec"):
+        for name in os.listdir(os.path.join(to, folder)):
+            files["opt/front/%s/%s" % (folder, name)] = \
+                os.path.join(to, folder, name)
+    pack_cpio(os.path.join(logs, "init.cpio"), files)
 
 
 class Machine:
-    def __init__(self, images, prefix, logs, progress, patience=1.0,
+    def __init__(self, images, prefix, tools, logs, progress, patience=1.0,
                  shell=False, cpu=PLAIN_CPU):
         self.images, self.logs, self.progress = images, logs, progress
         self.patience, self.shell, self.cpu = patience, shell, cpu
@@ -138,12 +176,11 @@ class Machine:
             raise Failure("%s is in use by another run: try --logs" % logs)
         shutil.rmtree(logs, ignore_errors=True)
         os.makedirs(os.path.join(self.share, "log"))
-        pack_qemu(prefix, os.path.join(self.share, "qemu"))
+        pack_dom0(prefix, tools, os.path.join(self.share, "qemu"))
         for name in ("dom0-init", "dom0-agent", "dom0-vnc"):
             shutil.copy(os.path.join(HERE, name), self.share)
         self.kernels = set()
-        pack_cpio(os.path.join(logs, "init.cpio"),
-                  [("init", os.path.join(HERE, "guest-init"), 0o100755)])
+        pack_guest(tools, logs)
 
     def boot(self, timeout=180):
         """Start Xen and wait until the control domain obeys."""

@@ -7,6 +7,7 @@ that needs another machine than a plain one has an attribute "cpu".
 
 from .bealloc import scenario_bealloc
 from .device import scenario_device
+from .front import scenario_front
 from .helper import scenario_helper
 from .input import scenario_input
 from .newer import scenario_newer
@@ -28,5 +29,6 @@ SCENARIOS = {
     "record": scenario_record,
     "newer-sound": scenario_newer_sound,
     "newest-sound": scenario_newest_sound,
+    "front": scenario_front,
     "be-alloc": scenario_bealloc,
 }
