@@ -46,6 +46,8 @@ struct XenStorm {
     uint32_t req_prod;
     uint32_t rsp_prod;
     uint64_t answered;
+    bool quiet;                 /* the backend wants to be notified */
+    GMutex lock;                /* of all that storm_fill() writes */
     GThread *thread;
     gint stop;
 };
@@ -55,6 +57,8 @@ static void storm_fill(XenStorm *storm)
 {
     StormRing *ring = storm->ring;
     uint32_t rsp = __atomic_load_n(&ring->rsp_prod, __ATOMIC_ACQUIRE);
+    uint32_t before = storm->req_prod;
+    uint32_t event;
 
     storm->answered += rsp - storm->rsp_prod;
     storm->rsp_prod = rsp;
@@ -63,7 +67,28 @@ static void storm_fill(XenStorm *storm)
                storm->slots[storm->req_prod % XEN_STORM_SLOTS], SLOT_SIZE);
         storm->req_prod++;
     }
+    if (storm->req_prod == before) {
+        return;
+    }
     __atomic_store_n(&ring->req_prod, storm->req_prod, __ATOMIC_RELEASE);
+    xen_mb();
+    event = __atomic_load_n(&ring->req_event, __ATOMIC_ACQUIRE);
+    if (storm->req_prod - event < storm->req_prod - before) {
+        storm->quiet = true;
+    }
+}
+
+/* Whether the caller is to notify the backend, if it can */
+static bool storm_go_on(XenStorm *storm, bool notify)
+{
+    bool quiet;
+
+    g_mutex_lock(&storm->lock);
+    storm_fill(storm);
+    quiet = storm->quiet && notify;
+    storm->quiet &= !quiet;
+    g_mutex_unlock(&storm->lock);
+    return quiet;
 }
 
 /* Others come first: the machine may have few processors */
@@ -73,7 +98,7 @@ static gpointer storm_thread(gpointer opaque)
 
     setpriority(PRIO_PROCESS, gettid(), 5);
     while (!g_atomic_int_get(&storm->stop)) {
-        storm_fill(storm);
+        storm_go_on(storm, false);
         g_thread_yield();
     }
     return NULL;
@@ -85,6 +110,7 @@ XenStorm *xen_storm_begin(XenAttacker *a, const XenStormKind *kind)
 
     storm->attacker = a;
     storm->kind = kind;
+    g_mutex_init(&storm->lock);
     if (kind->prepare) {
         kind->prepare(a, storm->slots);
         storm->ring = kind->sound ?
@@ -104,9 +130,14 @@ void xen_storm_gust(XenStorm *storm)
 {
     if (storm->kind->burst) {
         storm->kind->burst(storm->attacker);
-    } else {
+    } else if (storm_go_on(storm, true)) {
         xen_guest_kick(storm->attacker->guest, storm->port);
     }
+}
+
+bool xen_storm_is_steady(const XenStorm *storm)
+{
+    return storm->thread != NULL;
 }
 
 uint64_t xen_storm_end(XenStorm *storm)
@@ -118,6 +149,7 @@ uint64_t xen_storm_end(XenStorm *storm)
         g_thread_join(storm->thread);
         storm_fill(storm);
     }
+    g_mutex_clear(&storm->lock);
     answered = storm->answered;
     g_free(storm);
     return answered;

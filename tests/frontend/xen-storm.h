@@ -42,8 +42,14 @@ extern const XenStormKind xen_storms[];
  */
 XenStorm *xen_storm_begin(XenAttacker *a, const XenStormKind *kind);
 
-/* To be called often: what the thread cannot do */
+/*
+ * What the thread cannot do: notify the backend, if it asks for that.  To be
+ * called all the time, or the storm abates.
+ */
 void xen_storm_gust(XenStorm *storm);
+
+/* Whether it is one of requests, which a thread sends */
+bool xen_storm_is_steady(const XenStorm *storm);
 
 /* Returns how many requests were answered */
 uint64_t xen_storm_end(XenStorm *storm);
