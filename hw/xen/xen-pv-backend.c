@@ -619,6 +619,8 @@ static void xen_pv_device_realize(DeviceState *dev, Error **errp)
     qemu_add_exit_notifier(&backend->exit);
     class->parent_realize(dev, errp);
     if (*errp) {
+        /* The bus does not undo what failed before the card had a name */
+        class->stop(backend);
         qemu_remove_exit_notifier(&backend->exit);
         xen_pv_prune(backend);
     }

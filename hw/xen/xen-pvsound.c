@@ -747,6 +747,14 @@ static void xen_pvsound_stop(XenPvBackend *backend)
     g_clear_pointer(&d->streams, g_free);
     g_clear_pointer(&d->card, xen_sndif_free);
     g_clear_pointer(&d->mapper, xen_pgdir_mapper_unref);
+    /*
+     * Not when the object is finalized: another thread does that, when it has
+     * time, which may be after QEMU has closed its audio.
+     */
+    if (d->registered) {
+        xen_pv_audio_unregister(&d->audio);
+        d->registered = false;
+    }
 }
 
 static void xen_pvsound_finalize(Object *obj)
@@ -755,9 +763,6 @@ static void xen_pvsound_finalize(Object *obj)
 
     /* Here, as options are looked at before there is anything to stop */
     g_clear_pointer(&d->config, xen_pvsound_config_free);
-    if (d->registered) {
-        xen_pv_audio_unregister(&d->audio);
-    }
 }
 
 static const Property xen_pvsound_properties[] = {

@@ -119,7 +119,8 @@ struct XenPvBackend {
  *     Idempotent.  @exiting tells that QEMU is on its way out and that the
  *     display and audio layers may be gone.
  * @describe: add to what the monitor sees of a card; may be NULL.
- * @stop: the card goes away; @disconnect was called.  Idempotent; not called
+ * @stop: the card goes away, or cannot be made although its options are good;
+ *     @disconnect was called if it ever connected.  Idempotent; not called
  *     when QEMU exits.
  */
 struct XenPvBackendClass {
