@@ -223,19 +223,23 @@ static void buffers(XenAttacker *a, void *slots)
     display_slots(slots, &create, &destroy);
 }
 
-/* Two pictures that QEMU has to convert before it can show them */
+/* Two pictures, shown in turn; there is a viewer of neither */
 static void pictures(XenAttacker *a, void *slots)
 {
     XenFrontPgdir *pgdir = attack_pgdir(a, LARGE_WIDTH * LARGE_HEIGHT * 2);
     struct xendispl_req show[2] = { { 0 } };
-    int i;
+    int i, ret;
 
     for (i = 0; i < 2; i++) {
-        xen_front_dbuf_create(a->display, ATTACK_DBUF + i, LARGE_WIDTH,
-                              LARGE_HEIGHT, 16, pgdir->size, 0,
-                              xen_front_pgdir_ref(pgdir), 0);
-        xen_front_fb_attach(a->display, ATTACK_DBUF + i, ATTACK_FB + i,
-                            LARGE_WIDTH, LARGE_HEIGHT, XEN_FRONT_RGB565);
+        ret = xen_front_dbuf_create(a->display, ATTACK_DBUF + i, LARGE_WIDTH,
+                                    LARGE_HEIGHT, 16, pgdir->size, 0,
+                                    xen_front_pgdir_ref(pgdir), 0) ?:
+              xen_front_fb_attach(a->display, ATTACK_DBUF + i, ATTACK_FB + i,
+                                  LARGE_WIDTH, LARGE_HEIGHT,
+                                  XEN_FRONT_RGB565) ?:
+              xen_front_set_config(attack_connector(a), ATTACK_FB + i, 0, 0,
+                                   LARGE_WIDTH, LARGE_HEIGHT, 16);
+        g_assert(ret == 0);
         show[i].operation = XENDISPL_OP_SET_CONFIG;
         show[i].op.set_config.fb_cookie = ATTACK_FB + i;
     }
@@ -280,7 +284,7 @@ const XenStormKind xen_storms[] = {
     { "refused", "flips that are refused", false, refused },
     { "edids", "EDIDs to be written", false, edids },
     { "buffers", "buffers of 64 MiB made and destroyed", false, buffers },
-    { "pictures", "pictures that have to be converted", false, pictures },
+    { "pictures", "two pictures shown in turn", false, pictures },
     { "opens", "a stream opened and started", true, opens },
     { "events", "notifications for nothing", false, NULL, events },
     { "connections", "connections made and given up", false, NULL,
