@@ -12,10 +12,11 @@
 
 /*
  * Linux lets no program at the grant table, nor, in a paravirtual guest, map
- * others' pages; and no guest is the toolstack
+ * others' pages; and no guest is the toolstack.  Its console is granted.
  */
 #define NOT_FROM_HERE   (XEN_ATTACK_ENTRIES | XEN_ATTACK_MAPS | \
-                         XEN_ATTACK_TOOLSTACK | XEN_ATTACK_REPLUG)
+                         XEN_ATTACK_TOOLSTACK | XEN_ATTACK_REPLUG | \
+                         XEN_ATTACK_NO_REF_0)
 
 /* How long "meanwhile" takes */
 #define TURN_MS         20

@@ -440,6 +440,10 @@ const XenAttack *xen_attacks_nodes(void)
                                           key);
         attacks[i].expected = XEN_ATTACK_OFFLINE;
         attacks[i].needs = sound ? XEN_ATTACK_SOUND : 0;
+        if (g_str_has_suffix(key, "ring-ref") &&
+            !g_strcmp0(bad_numbers[v].value, "0")) {
+            attacks[i].needs |= XEN_ATTACK_NO_REF_0;
+        }
         attacks[i].run = sound ? stream_node : node;
         attacks[i].arg = &nodes[i];
     }

@@ -34,6 +34,8 @@
  * XEN_ATTACK_BE_ALLOC: the display's buffers may be allocated by the backend
  * XEN_ATTACK_REPLUG: afterwards the card has to be taken away and made anew
  * XEN_ATTACK_MAPS: it maps what the backend shares
+ * XEN_ATTACK_NO_REF_0: reference 0 grants nothing; a guest of the real Xen
+ *     grants its console by it
  */
 #define XEN_ATTACK_SOUND        (1u << 0)
 #define XEN_ATTACK_ENTRIES      (1u << 1)
@@ -41,6 +43,7 @@
 #define XEN_ATTACK_BE_ALLOC     (1u << 3)
 #define XEN_ATTACK_REPLUG       (1u << 4)
 #define XEN_ATTACK_MAPS         (1u << 5)
+#define XEN_ATTACK_NO_REF_0     (1u << 6)
 
 /**
  * struct XenAttacker - a guest that attacks

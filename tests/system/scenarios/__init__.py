@@ -2,13 +2,15 @@
 """The scenarios, in the order in which they run.
 
 Each is a function which gets a Bench, with a line on what it is about. One
-that needs another machine than a plain one has an attribute "cpu".
+that needs another machine than a plain one has an attribute "cpu". One that takes
+long, and runs only when it is named, has an attribute "long".
 """
 
 from .bealloc import scenario_bealloc
 from .device import scenario_device
 from .front import scenario_front
 from .helper import scenario_helper
+from .hostile import scenario_cycles, scenario_hostile
 from .input import scenario_input
 from .newer import scenario_newer
 from .pair import scenario_pair
@@ -30,5 +32,7 @@ SCENARIOS = {
     "newer-sound": scenario_newer_sound,
     "newest-sound": scenario_newest_sound,
     "front": scenario_front,
+    "cycles": scenario_cycles,
+    "hostile": scenario_hostile,
     "be-alloc": scenario_bealloc,
 }
