@@ -6,6 +6,7 @@ import json
 import os
 import re
 import sys
+import threading
 import time
 
 import pictures
@@ -42,32 +43,40 @@ def documented(name):
 
 
 class Tap:
-    def __init__(self, progress):
+    """TAP on standard output, from any number of threads."""
+
+    def __init__(self, progress=None):
         self.count = self.failed = 0
+        self.lock = threading.RLock()
         self.progress = progress
 
+    def say(self, lines):
+        with self.lock:
+            if self.progress:
+                self.progress.end()
+            for line in lines:
+                print(line)
+            sys.stdout.flush()
+
     def ok(self, passed, name, *notes):
-        self.progress.end()
-        self.count += 1
-        self.failed += not passed
-        print("%sok %d - %s" % ("" if passed else "not ", self.count, name))
-        for note in notes:
-            if note:
-                self.note(note)
-        sys.stdout.flush()
+        notes = ["# " + line for note in notes if note
+                 for line in str(note).splitlines()]
+        with self.lock:
+            self.count += 1
+            self.failed += not passed
+            result = ["%sok %d - %s" % ("" if passed else "not ", self.count,
+                                        name)]
+            # What explains a failure is read with what stands before it
+            self.say(result + notes if passed else notes + result)
         return passed
 
     def skip(self, name, why):
-        self.progress.end()
-        self.count += 1
-        print("ok %d - %s # SKIP %s" % (self.count, name, why))
-        sys.stdout.flush()
+        with self.lock:
+            self.count += 1
+            self.say(["ok %d - %s # SKIP %s" % (self.count, name, why)])
 
     def note(self, text):
-        self.progress.end()
-        for line in str(text).splitlines():
-            print("# " + line)
-        sys.stdout.flush()
+        self.say("# " + line for line in str(text).splitlines())
 
 
 class Bench:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A machine with the Xen hypervisor, under emulation, and its guests."""
 
-import fcntl
+import dataclasses
 import json
 import os
 import re
@@ -16,15 +16,34 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 OUTER_QEMU = "qemu-system-x86_64"
 
-# What the machine looks like. The first one serves all that it can: under the
-# second, programs of paravirtual domains stumble now and then ("Inconsistency
-# detected by ld.so"). But Xen can virtualise only the second, for guests of
-# type "pvh". It lacks what Xen or Linux use in ways which the emulator does
-# not follow.
+# Processors. The first one serves all that it can: under the second, programs
+# of paravirtual domains stumble now and then ("Inconsistency detected by
+# ld.so"). But Xen can virtualise only the second, for guests of the types
+# "pvh" and "hvm". It lacks what Xen or Linux use in ways which the emulator
+# does not follow.
 PLAIN_CPU = "Nehalem"
 VIRTUAL_CPU = ("EPYC,-smap,-smep,-rdtscp,-monitor,-rdseed,-rdrand,-xsave,"
                "-xsaveopt,-xsavec,-xgetbv1,-avx,-avx2,-fma,-f16c")
 
+
+@dataclasses.dataclass(frozen=True)
+class Kind:
+    """What a machine looks like.
+
+    parts: of the images, in order; see prepare. cpios: archives that are
+    unpacked over the control domain's root, disks: what it finds as
+    /dev/vda and so on, read-only; both as PART/FILE.
+    """
+    cpu: str = PLAIN_CPU
+    memory: str = "3G"
+    dom0_memory: str = "1536M"
+    parts: tuple = ("base", "newest")
+    cpios: tuple = ()
+    disks: tuple = ()
+
+
+PLAIN = Kind()
+VIRTUAL = Kind(VIRTUAL_CPU)
 
 # libraries which have to be those of the program's loader
 LIBC = re.compile(r"/(ld-linux.*|libc|libm|libdl|libpthread|librt|"
@@ -38,13 +57,15 @@ class Failure(Exception):
 class Progress:
     """What is going on, on standard error, with the time it takes."""
 
-    def __init__(self):
-        self.terminal = sys.stderr.isatty()
+    def __init__(self, label="", shared=False):
+        """Of one among others, if shared: in lines of its own, labelled."""
+        self.label = label
+        self.terminal = sys.stderr.isatty() and not shared
         self.text = None
 
     def begin(self, text):
         self.end()
-        self.text = text
+        self.text = self.label + text
         self.start = self.shown = time.monotonic()
         self.show(0)
 
@@ -98,6 +119,13 @@ def pack_cpio(path, files):
     entry("TRAILER!!!", 0, b"")
     with open(path, "wb") as f:
         f.write(out)
+
+
+def concatenate(path, parts):
+    with open(path, "wb") as out:
+        for part in parts:
+            with open(part, "rb") as f:
+                shutil.copyfileobj(f, out)
 
 
 def libraries(program):
@@ -160,21 +188,15 @@ def pack_guest(tools, logs):
 
 class Machine:
     def __init__(self, images, prefix, tools, logs, progress, patience=1.0,
-                 shell=False, cpu=PLAIN_CPU):
+                 shell=False, kind=PLAIN):
+        """A machine; images are the folders of its kind's parts, by name."""
         self.images, self.logs, self.progress = images, logs, progress
-        self.patience, self.shell, self.cpu = patience, shell, cpu
+        self.patience, self.shell, self.kind = patience, shell, kind
         self.share = os.path.join(logs, "share")
         self.console_log = os.path.join(logs, "console.log")
         self.process = None
         self.agent = None
         self.pending = b""
-        os.makedirs(os.path.dirname(logs), exist_ok=True)
-        self.lock = open(logs + ".lock", "w")
-        try:
-            fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise Failure("%s is in use by another run: try --logs" % logs)
-        shutil.rmtree(logs, ignore_errors=True)
         os.makedirs(os.path.join(self.share, "log"))
         pack_dom0(prefix, tools, os.path.join(self.share, "qemu"))
         for name in ("dom0-init", "dom0-agent", "dom0-vnc"):
@@ -186,16 +208,17 @@ class Machine:
         """Start Xen and wait until the control domain obeys."""
         self.progress.begin("booting Xen and its control domain")
 
-        def module(name):
-            # multiboot modules are separated by commas
-            return os.path.join(self.images, name).replace(",", ",,")
+        def option(path):
+            # What is in an option ends at a comma; so do multiboot modules
+            return path.replace(",", ",,")
 
+        kind = self.kind
         dom0 = "%s console=hvc0 rdinit=/init quiet%s,%s" % (
-            module("vmlinuz"), " test-shell" if self.shell else "",
-            module("dom0.cpio"))
+            option(self.image("vmlinuz")),
+            " test-shell" if self.shell else "", option(self.dom0_root()))
         command = [
-            OUTER_QEMU, "-accel", "tcg", "-cpu", self.cpu, "-smp", "1",
-            "-m", "3G", "-nodefaults", "-no-user-config", "-display", "none",
+            OUTER_QEMU, "-accel", "tcg", "-cpu", kind.cpu, "-smp", "1",
+            "-m", kind.memory, "-nodefaults", "-no-user-config", "-display", "none",
             "-no-reboot",
             "-chardev", "socket,id=serial,path=serial.sock,server=on,"
             "wait=off,logfile=console.log",
@@ -205,11 +228,15 @@ class Machine:
             "-device", "virtserialport,chardev=agent,name=xen-pv-test",
             "-fsdev", "local,id=share,path=share,security_model=none",
             "-device", "virtio-9p-pci,fsdev=share,mount_tag=share",
-            "-kernel", module("xen"),
-            "-append", "console=com1 com1=115200,8n1 dom0_mem=1536M noreboot "
-            "conring_size=1M loglvl=info guest_loglvl=warning",
+            "-kernel", self.image("xen"),
+            "-append", "console=com1 com1=115200,8n1 dom0_mem=%s noreboot "
+            "conring_size=1M loglvl=info guest_loglvl=warning" %
+            kind.dom0_memory,
             "-initrd", dom0,
         ]
+        for disk in kind.disks:
+            command += ["-drive", "if=virtio,format=raw,readonly=on,file=" +
+                        option(self.image(disk))]
         with open(os.path.join(self.logs, "outer.log"), "w") as log:
             log.write(" ".join(command) + "\n")
             log.flush()
@@ -223,15 +250,28 @@ class Machine:
             raise Failure("the control domain is confused: %r" % message)
         self.progress.end()
 
+    def image(self, name):
+        """The path of PART/FILE; the part is "base" unless it is named."""
+        part, _, file = name.rpartition("/")
+        return os.path.join(self.images[part or "base"], file)
+
+    def dom0_root(self):
+        """The control domain's root, with what its kind has on top."""
+        if not self.kind.cpios:
+            return self.image("dom0.cpio")
+        path = os.path.join(self.logs, "dom0.cpio")
+        concatenate(path, [self.image("dom0.cpio"),
+                           *map(self.image, self.kind.cpios)])
+        return path
+
     def connect(self, name, deadline):
-        # relative to the folder, since a socket's name must be short
-        back = os.open(".", os.O_RDONLY | os.O_DIRECTORY)
+        # by way of the folder, since a socket's name must be short
+        folder = os.open(self.logs, os.O_RDONLY | os.O_DIRECTORY)
         try:
-            os.chdir(self.logs)
             while True:
                 sock = socket.socket(socket.AF_UNIX)
                 try:
-                    sock.connect(name)
+                    sock.connect("/proc/self/fd/%d/%s" % (folder, name))
                     return sock
                 except OSError:
                     sock.close()
@@ -240,8 +280,7 @@ class Machine:
                         raise Failure("the emulator does not listen")
                     time.sleep(0.05)
         finally:
-            os.fchdir(back)
-            os.close(back)
+            os.close(folder)
 
     def check_alive(self):
         if self.process.poll() is not None:
@@ -285,13 +324,12 @@ class Machine:
         if version in self.kernels:
             return
         kernel, root = "vmlinux-" + version, "guest-%s.cpio" % version
-        shutil.copy(os.path.join(self.images, kernel), self.share)
-        with open(os.path.join(self.share, root), "wb") as out:
-            for part in (os.path.join(self.images, "guest.cpio"),
-                         os.path.join(self.images, "modules-%s.cpio" % version),
-                         os.path.join(self.logs, "init.cpio")):
-                with open(part, "rb") as f:
-                    shutil.copyfileobj(f, out)
+        part = "newest/" if version == "newest" else ""
+        shutil.copy(self.image(part + kernel), self.share)
+        concatenate(os.path.join(self.share, root), [
+            self.image("guest.cpio"),
+            self.image("%smodules-%s.cpio" % (part, version)),
+            os.path.join(self.logs, "init.cpio")])
         self.sh("mkdir -p /images; cp /share/%s /share/%s /images" %
                 (kernel, root), 60)
         for name in (kernel, root):

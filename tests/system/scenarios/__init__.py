@@ -2,8 +2,10 @@
 """The scenarios, in the order in which they run.
 
 Each is a function which gets a Bench, with a line on what it is about. One
-that needs another machine than a plain one has an attribute "cpu". One that takes
-long, and runs only when it is named, has an attribute "long".
+that needs another kind of machine than a plain one has it as an attribute
+"machine". One that takes long, and runs only when it is named, has an
+attribute "long". Some may run at once, each on a machine of its own, and after
+others on the same: none leaves anything behind there.
 """
 
 from .bealloc import scenario_bealloc

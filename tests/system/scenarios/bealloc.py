@@ -4,7 +4,7 @@ import re
 
 import pictures
 from testbench import CARD
-from xensystem import VIRTUAL_CPU, Failure
+from xensystem import VIRTUAL, Failure
 
 LIMIT = "/sys/module/xen_gntalloc/parameters/limit"
 
@@ -78,4 +78,4 @@ def scenario_bealloc(bench):
     machine.sh("echo %d > %s" % (before, LIMIT))
 
 
-scenario_bealloc.cpu = VIRTUAL_CPU
+scenario_bealloc.machine = VIRTUAL

@@ -537,7 +537,7 @@ def scenario_newer_sound(bench):
 
 def scenario_newest_sound(bench):
     """a sound card by -device, for the newest Linux that Debian has"""
-    missing = os.path.join(bench.machine.images, "newest.missing")
+    missing = bench.machine.image("newest/missing")
     if os.path.exists(missing):
         with open(missing) as f:
             bench.tap.skip("newestsound: playback", "cannot be fetched: " +
