@@ -656,12 +656,14 @@ static void xen_pvsound_describe_stream(XenPvStream *s, QDict *dict)
     qdict_put_bool(dict, "broken", info.broken);
     qdict_put_str(dict, "state", info.state);
     qdict_put_int(dict, "silent-bytes", info.silent_bytes);
+    qdict_put_int(dict, "events", info.events);
     if (s->format) {
         qdict_put_str(dict, "format", s->format->name);
         qdict_put_int(dict, "rate", info.params.rate);
         qdict_put_int(dict, "channels", info.params.channels);
         qdict_put_int(dict, "buffer-size", info.params.buffer_size);
         qdict_put_int(dict, "period-size", info.params.period_size);
+        qdict_put_int(dict, "directory", info.directory);
         qdict_put_int(dict, "position", info.position);
     }
 }

@@ -881,6 +881,7 @@ void xen_sndif_stream_info(const XenSndif *card, uint32_t stream,
     info->broken = s->ring.broken;
     info->state = states[s->state];
     info->params = s->params;
+    info->directory = s->directory;
     info->position = s->position;
     info->events = s->events.prod;
     info->silent_bytes = s->silent_bytes;

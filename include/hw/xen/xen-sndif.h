@@ -163,6 +163,7 @@ typedef struct XenSndifStats {
  *     connection
  * @state: "closed", "stopped", "running" or "paused"
  * @params: what it is open with; zero if it is not
+ * @directory: reference of the first page of its buffer's directory
  * @position: bytes played or recorded since it was opened
  * @events: slots of its event page filled in this connection
  * @silent_bytes: bytes that were due for playing before they were written,
@@ -174,6 +175,7 @@ typedef struct XenSndifStreamInfo {
     bool broken;
     const char *state;
     XenSndifParams params;
+    uint32_t directory;
     uint64_t position;
     uint32_t events;
     uint64_t silent_bytes;
