@@ -48,7 +48,7 @@ cache_dir=${XDG_CACHE_HOME:-${HOME:?HOME is not set}/.cache}/xen-pv-qemu
 qtest_programs=(xen-pv-fault-test xen-pvdisplay-test xen-pvdisplay-alloc-test
                 xen-pvdisplay-view-test xen-pvsound-test
                 xen-pvsound-cost-test xen-pv-hostile-test
-                xen-pv-quota-test)
+                xen-pv-quota-test xen-pv-status-test xen-pv-trouble-test)
 
 # These measure memory, which sanitizers keep: for the normal build alone
 # shellcheck disable=SC2034

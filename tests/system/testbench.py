@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 
+import manual
 import pictures
 from xensystem import Failure, Guest
 
@@ -335,10 +336,11 @@ class Bench:
 
     def unload_driver(self, guest):
         # xenbus keeps the driver in use until it is unbound
+        unbind, remove = manual.printed("scenario device/unload")
         return guest.sh(
-            "for card in /sys/bus/xen/drivers/vdispl/vdispl-*; do "
-            "echo ${card##*/} > /sys/bus/xen/drivers/vdispl/unbind; done; "
-            "rmmod drm_xen_front", 60, check=False)
+            "for card in /sys/bus/xen/drivers/vdispl/vdispl-*; do %s; done; "
+            "%s" % (unbind.replace("vdispl-0", "${card##*/}"), remove), 60,
+            check=False)
 
     def driver_reloads(self, guest, console, head, connector, width, height,
                        times=3):

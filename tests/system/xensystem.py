@@ -488,9 +488,9 @@ class Guest:
         # It answers when it has made its devices.
         self.qmp("query-status")
         # The one that xl ends when it destroys the guest
-        self.machine.sh("xenstore-write "
-                        "/local/domain/%d/image/device-model-pid %d" %
-                        (self.domid, self.pid()))
+        command, = manual.printed("scenario restart/pid")
+        self.machine.sh(command.replace("DOMID", str(self.domid))
+                        .replace("PID", str(self.pid())))
 
     def rebooted(self, timeout=60):
         """Wait for the domain which comes after one that reboots."""

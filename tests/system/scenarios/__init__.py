@@ -14,6 +14,7 @@ from .front import scenario_front
 from .helper import scenario_helper
 from .hostile import scenario_cycles, scenario_hostile
 from .input import scenario_input
+from .manual import scenario_manual
 from .newer import scenario_newer
 from .pair import scenario_pair
 from .restart import scenario_restart
@@ -29,6 +30,7 @@ SCENARIOS = {
     "newer": scenario_newer,
     "helper": scenario_helper,
     "input": scenario_input,
+    "manual": scenario_manual,
     "sound": scenario_sound,
     "record": scenario_record,
     "newer-sound": scenario_newer_sound,

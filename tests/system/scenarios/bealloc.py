@@ -1,12 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 
+import ast
 import re
 
+import manual
 import pictures
 from testbench import CARD
 from xensystem import VIRTUAL, Failure
 
 LIMIT = "/sys/module/xen_gntalloc/parameters/limit"
+
+
+def printed_vdispl():
+    """The display that the manual prints."""
+    line, = manual.printed("scenario be-alloc/vdispl")
+    return ast.literal_eval(line.partition("=")[2].strip())
 
 
 def scenario_bealloc(bench):
@@ -17,7 +25,7 @@ def scenario_bealloc(bench):
     tap.note("xen-gntalloc's limit is %d pages" % before)
     tool = bench.guest("share", config={
         "type": "pvh",
-        "vdispl": ["backend=0,be-alloc=1,connectors=id0:1920x1080"]})
+        "vdispl": printed_vdispl()})
     bench.start(tool)
     connector = bench.first_connector(tool)
 
@@ -31,11 +39,18 @@ def scenario_bealloc(bench):
                       r"xen-gntalloc from %d to (\d+)" % before, log)
     tap.ok(named, "share: QEMU's log names the module's parameter and a value",
            named.group(0) if named else log)
+    missing = [line for line in manual.printed("scenario be-alloc/limit")
+               if not manual.matches(line, log)]
+    tap.ok(not missing, "share: the manual quotes what is in the log",
+           *missing)
     if not named:
         raise Failure("no limit is known that would do")
     left = bench.grants(0)
     tap.ok(left == 0, "share: no page is shared then", "%d are" % left)
-    machine.sh("echo %s > %s" % (named.group(1), LIMIT))
+    # As the manual prints it, but for the value
+    load, raise_it = manual.printed("scenario be-alloc/gntalloc")
+    machine.sh(load)
+    machine.sh(raise_it.replace("16384", named.group(1)))
     bench.picture_comes(tool, "the picture comes with the value named",
                         "vdispl-0", 0, connector, 1920, 1080)
 

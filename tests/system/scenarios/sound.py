@@ -9,7 +9,7 @@ import os
 import re
 import time
 
-from testbench import MANUAL
+import manual
 from xensystem import MINIMUM, Failure
 
 # What is played are numbers, of eight bytes each, so that every place in it is
@@ -381,12 +381,11 @@ def device_card(bench):
 
 def documented_card():
     """The card which the manual configures, with a bigger buffer."""
-    path = os.path.join(os.path.dirname(MANUAL), "xen-pvsound.rst")
-    with open(path) as f:
-        found = re.search(r"^ +vsnd = (\[\[.*?\]\])$", f.read(), re.M | re.S)
+    text = " ".join(manual.printed("scenario sound/card"))
+    found = re.search(r"vsnd = (\[\[.*?\]\])", text)
     if not found:
-        raise Failure("%s has no example" % path)
-    text = re.sub(r"\n +", " ", found.group(1))
+        raise Failure("the manual's example has no vsnd: %s" % text)
+    text = re.sub(r" +", " ", found.group(1))
     return ast.literal_eval(text.replace("buffer-size=65536",
                                          "buffer-size=262144"))
 

@@ -2,6 +2,7 @@
 
 import time
 
+import manual
 from testbench import CARD, documented
 from xensystem import Failure
 
@@ -11,8 +12,11 @@ def scenario_toolstack(bench):
     tap, machine = bench.tap, bench.machine
     guest = bench.guest("tool", config=documented("vfb"))
     bench.start(guest)
+    attach, listing, detach = (
+        line.replace("GUEST", "tool")
+        for line in manual.printed("scenario toolstack/attach"))
     listed, out = machine.until(
-        "xl vdispl-list tool | tee /dev/stderr | grep -q 'state: 4'", 30)
+        listing + " | tee /dev/stderr | grep -q 'state: 4'", 30)
     tap.ok(listed, "tool: xl vdispl-list shows it connected", out)
     found = bench.connectors(guest)
     if not tap.ok(len(found) == 1, "tool: one connector", repr(found)):
@@ -20,7 +24,7 @@ def scenario_toolstack(bench):
     bench.picture_is_right(guest, "vdispl-0", 0, found[0][0], 800, 600)
 
     start = time.monotonic()
-    status, out = machine.sh("xl vdispl-detach tool 0", 60, check=False)
+    status, out = machine.sh(detach, 60, check=False)
     took = time.monotonic() - start
     tap.ok(status == 0 and took < 10 * machine.patience,
            "tool: xl vdispl-detach does not wait in vain", out,
@@ -30,9 +34,7 @@ def scenario_toolstack(bench):
     tap.ok(gone, "tool: its backend node has gone")
     tap.ok(bench.card_has_gone(guest), "tool: the guest's card has gone")
 
-    status, out = machine.sh(
-        "xl vdispl-attach tool backend=0 connectors=id0:640x480", 60,
-        check=False)
+    status, out = machine.sh(attach, 60, check=False)
     tap.ok(status == 0, "tool: xl vdispl-attach adds a card to a running guest",
            out)
     loaded, out = bench.load_driver(guest)
