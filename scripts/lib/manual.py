@@ -9,10 +9,14 @@ In front of a block stands a comment that names its checkers:
 A NAME is one of
 
     /xen-pvdisplay/connect       a unit test or a qtest
-    tests/scripts/test-options   a test program of this repository
+    tests/scripts/test-options   a test program of this repository; "options"
+                                 is short for it
     scenario toolstack/attach    a scenario of tests/system, which takes the
                                  block from the page by this name
     same as docs/.../PAGE.rst    the block is also there
+
+Settings of xl.cfg may also have ".. tests/system runs this: NAME", and files
+".. tests/system writes this: NAME", by which a scenario finds them.
 """
 
 import re
@@ -39,11 +43,11 @@ def rst_blocks(page, text):
         line = lines[number]
         number += 1
         indent = len(line) - len(line.lstrip())
-        mark = re.match(r' *\.\. (?:checked by|tests/system runs this): (.*)',
-                        line)
+        mark = re.match(r' *\.\. (?:checked by|'
+                        r'(tests/system) (?:runs|writes) this): (.*)', line)
         if mark:
-            checkers = names_in(mark.group(1))
-            if 'tests/system runs this' in line:
+            checkers = names_in(mark.group(2))
+            if mark.group(1):
                 checkers = [f'example {name}' for name in checkers]
             continue
         if re.match(r' *\.\. (code-block|parsed-literal|literalinclude)::',
