@@ -242,7 +242,10 @@ static void test_refused(Fixture *f, gconstpointer data)
     end_shared(f, &s);
 }
 
-/* A kernel that maps no more at once: what is idle has to go */
+/*
+ * A kernel, or a Xen, that maps no more at once: what is idle has to go.  The
+ * one says ENOMEM then, and the other's "no" is EINVAL by the time it is here.
+ */
 static void test_kernel_limit(Fixture *f, gconstpointer data)
 {
     XenPgdirMapper *mapper = open_mapper(GUEST);
@@ -364,6 +367,7 @@ static const struct {
     { "refused", test_refused, config },
     { "kernel-limit", test_kernel_limit,
       "gntalloc-limit=1200,gntdev-slots=256" },
+    { "maptrack", test_kernel_limit, "gntalloc-limit=1200,maptrack=256" },
     { "shared", test_shared, config },
     { "shared-limit", test_shared_limit, "gntalloc-limit=100" },
 };

@@ -286,7 +286,7 @@ static void test_retry(void)
 static void test_no_retry(void)
 {
     static const int32_t errors[][2] = {
-        { -EINVAL, -EINVAL }, { -EPERM, -EPERM }, { 1, -EIO }
+        { -EFAULT, -EFAULT }, { -EPERM, -EPERM }, { 1, -EIO }
     };
     XenGrantObject object;
     uint32_t i;
@@ -302,6 +302,70 @@ static void test_no_retry(void)
     }
     g_assert_cmpuint(c.f->map_calls, ==, 1 + ARRAY_SIZE(errors));
     g_assert_cmpuint(stats_of(&c).failures, ==, ARRAY_SIZE(errors));
+    xen_grant_map_object_clear(&object);
+    cache_clear(&c);
+}
+
+/* Linux's word for a full maptrack is that for a bad reference, too */
+static void test_full_maptrack(void)
+{
+    XenGrantObject object;
+    XenGrantExtent *held;
+    Cache c;
+
+    cache_init(&c, &fake_grants_ops, 100, 0);
+    object_init(&c, &object, 20, 0);
+    c.f->limit_pages = 8;
+    c.f->limit_errno = -EINVAL;
+    held = pin(&object, 0, 2);
+    touch(&object, 2, 2);
+    touch(&object, 4, 2);
+    touch(&object, 6, 2);
+    /* As many pages go as are wanted, the oldest first */
+    touch(&object, 8, 3);
+    g_assert_false(cached(&object, 2, 2));
+    g_assert_false(cached(&object, 4, 2));
+    g_assert_true(cached(&object, 6, 2));
+    g_assert_cmpuint(stats_of(&c).failures, ==, 1);
+    /* All that there are may not be enough: two calls, and no third */
+    g_assert_cmpint(try_pin(&object, 11, 7), ==, -EINVAL);
+    g_assert_cmpuint(stats_of(&c).failures, ==, 3);
+    g_assert_cmpuint(c.f->live_pages, ==, 2);
+    g_assert_cmpuint(stamp_at(held, 1), ==, 1);
+    /* And with none that could go there is no second call */
+    g_assert_cmpint(try_pin(&object, 11, 7), ==, -EINVAL);
+    g_assert_cmpuint(stats_of(&c).failures, ==, 4);
+    xen_grant_map_unpin(held);
+    xen_grant_map_object_clear(&object);
+    cache_clear(&c);
+}
+
+/* Whatever a guest asks for, a bad reference costs two calls at most */
+static void test_bad_reference(void)
+{
+    XenGrantObject object, bad;
+    uint32_t *refs = g_new(uint32_t, 2);
+    uint64_t calls;
+    uint32_t i;
+    Cache c;
+
+    cache_init(&c, &fake_grants_ops, 100, 0);
+    object_init(&c, &object, 20, 0);
+    refs[0] = fake_grants_alloc(c.f, true);
+    refs[1] = 9999;
+    xen_grant_map_object_init(&bad, c.map, refs, 2, false);
+    for (i = 0; i < 20; i++) {
+        touch(&object, i, 1);
+    }
+    calls = stats_of(&c).map_calls;
+    for (i = 0; i < 100; i++) {
+        g_assert_cmpint(try_pin(&bad, 0, 2), ==, -EINVAL);
+    }
+    /* Each of the first ten cost two idle pages and a second call */
+    g_assert_cmpuint(stats_of(&c).map_calls - calls, ==, 110);
+    g_assert_cmpuint(stats_of(&c).evictions, ==, 20);
+    g_assert_cmpuint(c.f->live_pages, ==, 0);
+    xen_grant_map_object_clear(&bad);
     xen_grant_map_object_clear(&object);
     cache_clear(&c);
 }
@@ -682,6 +746,8 @@ int main(int argc, char **argv)
     g_test_add_func("/xen/grant-map/budget/one", test_budget_of_one);
     g_test_add_func("/xen/grant-map/retry/room", test_retry);
     g_test_add_func("/xen/grant-map/retry/others", test_no_retry);
+    g_test_add_func("/xen/grant-map/retry/maptrack", test_full_maptrack);
+    g_test_add_func("/xen/grant-map/retry/bad-reference", test_bad_reference);
     g_test_add_func("/xen/grant-map/invariant-6/copies", test_copies);
     g_test_add_func("/xen/grant-map/invariant-6/no-memory",
                     test_copies_no_memory);

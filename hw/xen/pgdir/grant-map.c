@@ -181,25 +181,41 @@ static int32_t pool_make_room(XenGrantMap *map, XenGrantPool *pool,
     return 0;
 }
 
+/*
+ * May a map that failed succeed once idle extents have gone?  For some errors
+ * that is clear.  But Linux says -EINVAL for all that Xen says about a grant,
+ * be it that the guest's reference is bad, or that the host's domain has as
+ * many mappings as its maptrack can hold.  So that is worth one more try, and
+ * no more than one, after as many pages have gone as are wanted: what a bad
+ * reference costs stays bounded.
+ */
+static bool map_may_retry(XenGrantMap *map, int32_t error, uint32_t count,
+                          bool *doubted)
+{
+    if (error == -EINVAL && !*doubted) {
+        *doubted = true;
+    } else if (error != -ENOMEM && error != -ENOSPC) {
+        return false;
+    }
+    return pool_evict(map, &map->direct, count);
+}
+
 int32_t xen_grant_map_pages(XenGrantMap *map, const uint32_t *refs,
                             uint32_t count, bool writable, void **addr)
 {
+    bool doubted = false;
     int32_t ret;
 
-    for (;;) {
+    do {
         map->stats.map_calls++;
         ret = map->ops.map(map->opaque, refs, count, writable, addr);
         if (ret == 0) {
             return 0;
         }
         map->stats.failures++;
-        if (ret != -ENOMEM && ret != -ENOSPC) {
-            return ret < 0 ? ret : -EIO;
-        }
-        if (!pool_evict(map, &map->direct, count)) {
-            return ret;
-        }
-    }
+    } while (map_may_retry(map, ret, count, &doubted));
+
+    return ret < 0 ? ret : -EIO;
 }
 
 void xen_grant_map_unmap_pages(XenGrantMap *map, void *addr,

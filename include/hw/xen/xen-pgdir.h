@@ -60,7 +60,8 @@ typedef struct XenPgdirView XenPgdirView;
  *     address in @addr.  All or nothing.  @writable is 0 or 1; a mapping that
  *     is not writable must be enforced as such.  Returns 0 or a negative
  *     errno value; -ENOMEM and -ENOSPC make the cache give up unpinned
- *     mappings and try again.  @count never exceeds
+ *     mappings and try again, and so does -EINVAL, once: Linux has no other
+ *     word for a maptrack that is full.  @count never exceeds
  *     XenPgdirConfig.max_map_count.
  * @unmap: undo one @map; @addr, @refs and @count are the same as there.
  *     Cannot fail.
