@@ -157,6 +157,7 @@ static void test_connectors(void)
         "", ";", "1024x768;", "A:1024x768;A:800x600", ":1024x768",
         "A B:1024x768", "1:1024x768;x:800x600;1024",
         "1:800x600;800x600",
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456:1024x768",
     };
     char *why = NULL;
     GArray *modes;
@@ -169,10 +170,11 @@ static void test_connectors(void)
         g_clear_pointer(&why, g_free);
     }
 
-    modes = xen_pvdisplay_parse_connectors("LEFT:1920x1080;640x480", &why);
+    modes = xen_pvdisplay_parse_connectors("A-b_3.:1920x1080;640x480",
+                                           &why);
     g_assert_null(why);
     g_assert_cmpuint(modes->len, ==, 2);
-    check_mode(modes, 0, "LEFT", 1920, 1080);
+    check_mode(modes, 0, "A-b_3.", 1920, 1080);
     check_mode(modes, 1, "1", 640, 480);
     g_array_unref(modes);
 
@@ -290,6 +292,67 @@ static void test_streams(void)
     xen_pvsound_config_free(config);
 }
 
+/* @count times @text, with separators */
+static char *repeat(const char *text, unsigned int count)
+{
+    GString *all = g_string_new(text);
+
+    while (--count) {
+        g_string_append_printf(all, ";%s", text);
+    }
+    return g_string_free(all, false);
+}
+
+/* As many as there may be, and one more; the sentence says how many */
+static void check_most(const char *text, unsigned int count, const char *one,
+                       unsigned int limit)
+{
+    g_autofree char *all = repeat(text, count);
+    g_autofree char *more = g_strdup_printf("%s;%s", all, one);
+    g_autofree char *most_there_are = g_strdup_printf("at most %u", limit);
+    g_autofree char *why = NULL;
+    XenPvSoundConfig *config;
+
+    config = xen_pvsound_config_parse(all, &most, &why);
+    g_assert_nonnull(config);
+    g_assert_null(why);
+    xen_pvsound_config_free(config);
+    g_assert_null(xen_pvsound_config_parse(more, &most, &why));
+    g_assert_nonnull(strstr(why, most_there_are));
+}
+
+static void test_too_many(void)
+{
+    check_most("p", XEN_PVSOUND_MAX_PCMS, "c", XEN_PVSOUND_MAX_PCMS);
+    check_most("pppppppp", XEN_PVSOUND_MAX_STREAMS / 8, "c",
+               XEN_PVSOUND_MAX_STREAMS);
+    /* What never was can be freed */
+    xen_pvsound_config_free(NULL);
+}
+
+/* More rates than there is room for: the first of them */
+static void test_many_rates(Store *store, const void *data)
+{
+    g_autoptr(GString) rates = g_string_new("8000");
+    XenPvSoundConfig *config;
+    const XenSndifCaps *caps;
+    char *why = NULL;
+    uint32_t i;
+
+    for (i = 1; i < 2 * XEN_SNDIF_MAX_RATES; i++) {
+        g_string_append_printf(rates, ",%u", 8000 + i);
+    }
+    set(store, "dev/0/0/type", "p");
+    set(store, "dev/0/0/sample-rates", rates->str);
+    config = xen_pvsound_config_read(&store->nodes, "dev", &most,
+                                     XEN_PVSOUND_MAX_STREAMS, &why);
+    caps = &stream_of(config, 0)->caps;
+    g_assert_cmpuint(caps->nr_rates, ==, XEN_SNDIF_MAX_RATES);
+    g_assert_cmpuint(caps->rates[XEN_SNDIF_MAX_RATES - 1], ==,
+                     8000 + XEN_SNDIF_MAX_RATES - 1);
+    xen_pvsound_config_free(config);
+}
+
 /* Limits are inherited, narrowed, and never widened */
 static void test_limits(Store *store, const void *data)
 {
@@ -393,6 +456,9 @@ int main(int argc, char **argv)
     g_test_add("/xen/pv-config/endless", Store, NULL, set_up, test_endless,
                tear_down);
     g_test_add_func("/xen/pv-config/streams", test_streams);
+    g_test_add_func("/xen/pv-config/too-many", test_too_many);
+    g_test_add("/xen/pv-config/many-rates", Store, NULL, set_up,
+               test_many_rates, tear_down);
     g_test_add("/xen/pv-config/limits", Store, NULL, set_up, test_limits,
                tear_down);
     g_test_add("/xen/pv-config/nonsense", Store, NULL, set_up, test_nonsense,
