@@ -207,6 +207,15 @@ bool fake_grants_refuse_share(FakeGrants *f, uint64_t nth, int32_t err)
     return pending;
 }
 
+bool fake_grants_refuse_replace(FakeGrants *f, uint64_t nth, int32_t err)
+{
+    bool pending = f->refuse_replace_in;
+
+    f->refuse_replace_in = nth;
+    f->refuse_replace_errno = err;
+    return pending;
+}
+
 void *fake_grants_shared_page(FakeGrants *f, uint32_t gref)
 {
     GHashTableIter iter;
@@ -459,6 +468,9 @@ static int32_t fake_replace(void *opaque, void *addr, const uint32_t *refs,
     FakeGrants *f = opaque;
 
     f->replace_calls++;
+    if (f->refuse_replace_in && --f->refuse_replace_in == 0) {
+        return f->refuse_replace_errno;
+    }
     if (mremap(copy, count * PAGE, count * PAGE,
                MREMAP_MAYMOVE | MREMAP_FIXED, addr) == MAP_FAILED) {
         return -errno;

@@ -88,6 +88,8 @@ struct FakeGrants {
     int32_t refuse_errno;
     uint64_t refuse_share_in;
     int32_t refuse_share_errno;
+    uint64_t refuse_replace_in;
+    int32_t refuse_replace_errno;
     GHashTable *shares;
     uint32_t next_share_ref;
 };
@@ -150,6 +152,9 @@ bool fake_grants_refuse(FakeGrants *f, uint64_t nth, int32_t err);
 
 /** fake_grants_refuse_share: the same for calls of share */
 bool fake_grants_refuse_share(FakeGrants *f, uint64_t nth, int32_t err);
+
+/** fake_grants_refuse_replace: the same for calls of replace */
+bool fake_grants_refuse_replace(FakeGrants *f, uint64_t nth, int32_t err);
 
 /**
  * fake_grants_shared_page: the guest's view of a page that the host shares

@@ -89,6 +89,9 @@ void fault_arm(FakeGrants *f, Fault fault, uint64_t nth)
     case FAULT_SHARE:
         fake_grants_refuse_share(f, nth, -ENOMEM);
         break;
+    case FAULT_REPLACE:
+        fake_grants_refuse_replace(f, nth, -EIO);
+        break;
     default:
         fail_in[fault] = nth;
         break;
@@ -106,6 +109,9 @@ bool fault_disarm(FakeGrants *f, Fault fault)
         break;
     case FAULT_SHARE:
         pending = fake_grants_refuse_share(f, 0, 0);
+        break;
+    case FAULT_REPLACE:
+        pending = fake_grants_refuse_replace(f, 0, 0);
         break;
     default:
         pending = fail_in[fault];
@@ -127,6 +133,7 @@ uint64_t faults_in_turn(FakeGrants *f, const char *title, FaultCycle cycle,
         [FAULT_MAP] = "map",
         [FAULT_MAP_FULL] = "map (no room)",
         [FAULT_SHARE] = "share",
+        [FAULT_REPLACE] = "replace",
         [FAULT_HEAP] = "heap",
         [FAULT_PAGES] = "pages",
         [FAULT_MOVE] = "mremap",

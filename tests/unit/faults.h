@@ -20,6 +20,7 @@
  * @FAULT_MAP: map, with an error that is the guest's fault
  * @FAULT_MAP_FULL: map, with one that giving up other mappings may help
  * @FAULT_SHARE: share
+ * @FAULT_REPLACE: replace
  * @FAULT_HEAP: g_try_new() and its like
  * @FAULT_PAGES: mmap() of private anonymous memory
  * @FAULT_MOVE: mremap()
@@ -28,6 +29,7 @@ typedef enum Fault {
     FAULT_MAP,
     FAULT_MAP_FULL,
     FAULT_SHARE,
+    FAULT_REPLACE,
     FAULT_HEAP,
     FAULT_PAGES,
     FAULT_MOVE,
