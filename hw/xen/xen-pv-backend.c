@@ -35,6 +35,7 @@
 #include "trace.h"
 #include "xen-pv-channel.h"
 #include "xen-pv-compat.h"
+#include "xen-pv-refusal.h"
 #include "xen-pv-status.h"
 
 /* Numbers of cards that idx=-1 tries */
@@ -417,12 +418,11 @@ static const char *xen_pv_mark(XenPvBackend *backend)
 }
 
 /* Two cards of one number would fight over the same nodes */
-static bool xen_pv_idx_is_ours(XenPvBackend *backend, int idx)
+static bool xen_pv_idx_is_ours(XenBus *bus, XenPvBackend *backend, int idx)
 {
-    BusState *bus = qdev_get_parent_bus(DEVICE(backend));
     BusChild *kid;
 
-    QTAILQ_FOREACH(kid, &bus->children, sibling) {
+    QTAILQ_FOREACH(kid, &BUS(bus)->children, sibling) {
         XenPvBackend *other = (XenPvBackend *)
             object_dynamic_cast(OBJECT(kid->child), TYPE_XEN_PV_BACKEND);
 
@@ -454,7 +454,7 @@ static bool xen_pv_idx_is_free(XenPvBackend *backend, int idx)
     g_autofree char *state = xen_pv_node_read(backend, front, "state");
     g_autofree char *mark = xen_pv_node_read(backend, back, XEN_PV_MARK);
 
-    return !xen_pv_idx_is_ours(backend, idx) &&
+    return !xen_pv_idx_is_ours(xen_pv_bus(backend), backend, idx) &&
            (!state || g_strcmp0(mark, xen_pv_mark(backend)) == 0);
 }
 
@@ -463,7 +463,8 @@ static char *xen_pv_get_name(XenDevice *xendev, Error **errp)
     XenPvBackend *backend = XEN_PV_BACKEND(xendev);
     int idx;
 
-    if (backend->idx >= 0 && xen_pv_idx_is_ours(backend, backend->idx)) {
+    if (backend->idx >= 0 &&
+        xen_pv_idx_is_ours(xen_pv_bus(backend), backend, backend->idx)) {
         error_setg(errp, "idx=%d is taken by another card", backend->idx);
         return NULL;
     }
@@ -529,9 +530,8 @@ static char *xen_pv_get_frontend_path(XenDevice *xendev, Error **errp)
  * The bus removes a card's own node only.  Remove the folder of the guest's
  * cards with the last of them, as the toolstack does with those it made.
  */
-static void xen_pv_prune(XenPvBackend *backend)
+static void xen_pv_prune(XenBus *bus, XenPvBackend *backend)
 {
-    XenBus *bus = xen_pv_bus(backend);
     g_autofree char *dir =
         g_strdup_printf("/local/domain/%u/backend/%s/%u", bus->backend_id,
                         XEN_DEVICE_GET_CLASS(backend)->backend,
@@ -554,7 +554,9 @@ static void xen_pv_prune(XenPvBackend *backend)
 
 static void xen_pv_exit(Notifier *notifier, void *data)
 {
-    xen_pv_prune(container_of(notifier, XenPvBackend, exit));
+    XenPvBackend *backend = container_of(notifier, XenPvBackend, exit);
+
+    xen_pv_prune(xen_pv_bus(backend), backend);
 }
 
 static bool xen_pv_check_quotas(XenPvBackend *backend, Error **errp)
@@ -622,7 +624,7 @@ static void xen_pv_device_realize(DeviceState *dev, Error **errp)
         /* The bus does not undo what failed before the card had a name */
         class->stop(backend);
         qemu_remove_exit_notifier(&backend->exit);
-        xen_pv_prune(backend);
+        xen_pv_prune(xen_pv_bus(backend), backend);
     }
 }
 
@@ -632,7 +634,7 @@ static void xen_pv_device_unrealize(DeviceState *dev)
 
     XEN_PV_BACKEND_GET_CLASS(backend)->parent_unrealize(dev);
     qemu_remove_exit_notifier(&backend->exit);
-    xen_pv_prune(backend);
+    xen_pv_prune(xen_pv_bus(backend), backend);
 }
 
 static void xen_pv_realize(XenDevice *xendev, Error **errp)
@@ -683,34 +685,48 @@ static void xen_pv_unrealize(XenDevice *xendev)
     }
 }
 
-void xen_pv_backend_create(XenBackendInstance *instance,
-                           const char *typename, const char *id_prefix,
-                           Error **errp)
+/* Make the card of a backend node; its number is that of the node */
+static bool xen_pv_create(XenPvBackend *backend, XenBackendInstance *instance,
+                          const char *id_prefix, Error **errp)
 {
-    ERRP_GUARD();
     const char *name = xen_backend_get_name(instance);
-    DeviceState *dev;
+    DeviceState *dev = DEVICE(backend);
     unsigned int idx;
 
     if (!g_ascii_isdigit(*name) || qemu_strtoui(name, NULL, 10, &idx) ||
         idx > INT32_MAX) {
         error_setg(errp, "'%s' is not a number of a card", name);
-        return;
+        return false;
     }
-
-    dev = qdev_new(typename);
-    XEN_PV_BACKEND(dev)->idx = idx;
+    backend->idx = idx;
     /* The id makes the card addressable, for screendump and VNC */
     if (!qdev_set_id(dev, g_strdup_printf("%s-%u", id_prefix, idx), NULL)) {
         qdev_set_id(dev, NULL, &error_abort);
     }
-    if (!qdev_realize(dev, BUS(xen_backend_get_bus(instance)), errp)) {
-        object_unparent(OBJECT(dev));
-        object_unref(OBJECT(dev));
-        return;
+
+    return qdev_realize(dev, BUS(xen_backend_get_bus(instance)), errp);
+}
+
+void xen_pv_backend_create(XenBackendInstance *instance,
+                           const char *typename, const char *id_prefix,
+                           Error **errp)
+{
+    ERRP_GUARD();
+    XenBus *bus = xen_backend_get_bus(instance);
+    XenPvBackend *backend = XEN_PV_BACKEND(qdev_new(typename));
+
+    backend->xendev.frontend_id = xen_domid;
+    if (xen_pv_create(backend, instance, id_prefix, errp)) {
+        xen_pv_refuse_no_more(instance, backend);
+        xen_backend_set_device(instance, &backend->xendev);
+    } else if (xen_pv_idx_is_ours(bus, backend, backend->idx)) {
+        /* The nodes are those of a card that -device made */
+        object_unparent(OBJECT(backend));
+    } else {
+        xen_pv_refuse(instance, backend, *errp);
+        xen_pv_prune(bus, backend);
     }
-    xen_backend_set_device(instance, XEN_DEVICE(dev));
-    object_unref(OBJECT(dev));
+    object_unref(OBJECT(backend));
 }
 
 static void xen_pv_revive(struct qemu_xs_handle *xsh, const char *dir)
