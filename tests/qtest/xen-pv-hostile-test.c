@@ -15,9 +15,8 @@
 
 #include "qobject/qdict.h"
 
-#include "../frontend/xen-attacks.h"
 #include "../frontend/xen-guest-testbed.h"
-#include "xen-pv-witness.h"
+#include "xen-pv-scene.h"
 
 #define DISPLAY_OPTIONS "xen-pvdisplay,id=victim,idx=0," \
                         "connectors=160x120;160x120,be-alloc=on," \
@@ -33,55 +32,33 @@
 #define TESTBED         ",dom0-pages=256"
 
 /**
- * struct Scene - a QEMU, who attacks it, and who watches
+ * struct Tally - how attacks ended
  *
  * @tried, @survived: attacks
  * @left: pages that the backend kept
  */
-typedef struct Scene {
-    XenPvTest test;
-    XenPvWitness witness;
-    XenFrontSound *sound;
-    XenAttacker attacker;
+typedef struct Tally {
     unsigned int tried;
     unsigned int survived;
     uint64_t left;
-} Scene;
+} Tally;
 
-static Scene total;
+static Tally total;
 
 static int toolstack(XenGuest *guest, const char *path, const char *value)
 {
     return xen_guest_dom0_write(guest, path, "%s", value);
 }
 
-static void scene_start(Scene *s, const char *testbed)
+static void scene_start(XenPvScene *s)
 {
-    memset(s, 0, sizeof(*s));
-    xen_pv_test_start(&s->test, testbed, VICTIMS WITNESS_DEVICES);
-    s->sound = xen_front_sound_new(s->test.guest, 0);
-    xen_pv_witness_start(&s->witness, &s->test);
-    xen_attacker_init(&s->attacker, s->test.guest, s->test.display, s->sound);
+    xen_pv_scene_start(s, TESTBED, VICTIMS);
     s->attacker.victim_port = s->witness.display->connectors[0].req.port;
     s->attacker.entry = xen_guest_entry;
     s->attacker.toolstack = toolstack;
-    s->attacker.meanwhile = xen_pv_witness_turn;
-    s->attacker.opaque = &s->witness;
 }
 
-static void scene_end(Scene *s)
-{
-    xen_attacker_clear(&s->attacker);
-    xen_pv_witness_stop(&s->witness);
-    g_assert_cmpuint(xen_front_sound_free(s->sound), ==, 0);
-    xen_pv_test_quit(&s->test);
-    g_assert_true(xen_pv_witness_heard(&s->witness));
-    g_assert_cmpuint(s->witness.failures, ==, 0);
-    xen_pv_witness_free(&s->witness);
-    xen_pv_test_end(&s->test);
-}
-
-static bool monitor_answers(Scene *s)
+static bool monitor_answers(XenPvScene *s)
 {
     QDict *response = qtest_qmp(s->test.qts,
                                 "{ 'execute': 'query-status' }");
@@ -91,7 +68,7 @@ static bool monitor_answers(Scene *s)
     return ok;
 }
 
-static bool is_there(Scene *s, const char *id)
+static bool is_there(XenPvScene *s, const char *id)
 {
     g_autofree char *path = g_strdup_printf("/machine/peripheral/%s", id);
     QDict *response = qtest_qmp(s->test.qts, "{ 'execute': 'qom-get', "
@@ -104,7 +81,7 @@ static bool is_there(Scene *s, const char *id)
 }
 
 /* Unless it is gone, the card is taken away; then it is made anew */
-static void replug(Scene *s, bool sound)
+static void replug(XenPvScene *s, bool sound)
 {
     const char *id = sound ? "victim-sound" : "victim";
 
@@ -121,7 +98,7 @@ static void replug(Scene *s, bool sound)
     g_assert_true(is_there(s, id));
 }
 
-static bool attack(Scene *s, const XenAttack *attack)
+static void attack(XenPvScene *s, const XenAttack *attack, Tally *tally)
 {
     XenAttacker *a = &s->attacker;
     bool ok = true;
@@ -154,33 +131,34 @@ static bool attack(Scene *s, const XenAttack *attack)
     printf("# %s %s/%s: %s: %s, %u pages left\n", ok ? "survived" : "FAILED",
            attack->group, attack->name, attack->what,
            xen_attack_result(result), left);
-    s->left += left;
-    return ok && !left;
+    tally->tried++;
+    tally->survived += ok && !left;
+    tally->left += left;
 }
 
 /* The attacks of one group */
 static void test_group(const void *group)
 {
     const XenAttack *const *all;
-    Scene s;
+    Tally tally = { 0 };
+    XenPvScene s;
 
-    scene_start(&s, TESTBED);
+    scene_start(&s);
     for (all = xen_attacks(); *all; all++) {
         if (g_str_equal((*all)->group, group)) {
-            s.tried++;
-            s.survived += attack(&s, *all);
+            attack(&s, *all, &tally);
         }
     }
     printf("# %s: %u attacks tried, %u survived, %" PRIu64 " pages left "
            "mapped, %" PRIu64 " flips and %" PRIu64 " ms of sound beside "
-           "them\n", (const char *)group, s.tried, s.survived, s.left,
+           "them\n", (const char *)group, tally.tried, tally.survived, tally.left,
            s.witness.flips, s.witness.frames / 48);
-    total.tried += s.tried;
-    total.survived += s.survived;
-    total.left += s.left;
-    g_assert_cmpuint(s.tried, >, 0);
-    g_assert_cmpuint(s.survived, ==, s.tried);
-    scene_end(&s);
+    total.tried += tally.tried;
+    total.survived += tally.survived;
+    total.left += tally.left;
+    g_assert_cmpuint(tally.tried, >, 0);
+    g_assert_cmpuint(tally.survived, ==, tally.tried);
+    xen_pv_scene_end(&s);
 }
 
 static bool is_first_of_group(const XenAttack *const *attack)

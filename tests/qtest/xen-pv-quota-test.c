@@ -12,7 +12,7 @@
 #include "qobject/qlist.h"
 
 #include "../frontend/xen-storm.h"
-#include "xen-pv-witness.h"
+#include "xen-pv-scene.h"
 
 #define VICTIMS "-device xen-pvdisplay,id=victim,idx=0,connectors=1024x768%s " \
                 "-audiodev none,id=victim-audio " \
@@ -22,41 +22,15 @@
 /* How long a storm lasts, in turns of the witness */
 #define STORM_TURNS 25
 
-typedef struct Scene {
-    XenPvTest test;
-    XenPvWitness witness;
-    XenFrontSound *sound;
-    XenAttacker attacker;
-} Scene;
-
 /* @options are those of both cards that storms come from */
-static void scene_start(Scene *s, const char *options)
+static void scene_start(XenPvScene *s, const char *options)
 {
     g_autofree char *victims = g_strdup_printf(VICTIMS, options, options);
-    g_autofree char *devices = g_strconcat(WITNESS_DEVICES, victims, NULL);
 
-    memset(s, 0, sizeof(*s));
-    xen_pv_test_start(&s->test, "", devices);
-    s->sound = xen_front_sound_new(s->test.guest, 0);
-    xen_pv_witness_start(&s->witness, &s->test);
-    xen_attacker_init(&s->attacker, s->test.guest, s->test.display, s->sound);
-    s->attacker.meanwhile = xen_pv_witness_turn;
-    s->attacker.opaque = &s->witness;
+    xen_pv_scene_start(s, "", victims);
 }
 
-static void scene_end(Scene *s)
-{
-    xen_attacker_clear(&s->attacker);
-    xen_pv_witness_stop(&s->witness);
-    g_assert_cmpuint(xen_front_sound_free(s->sound), ==, 0);
-    xen_pv_test_quit(&s->test);
-    g_assert_true(xen_pv_witness_heard(&s->witness));
-    g_assert_cmpuint(s->witness.failures, ==, 0);
-    xen_pv_witness_free(&s->witness);
-    xen_pv_test_end(&s->test);
-}
-
-static void recover(Scene *s, unsigned int needs)
+static void recover(XenPvScene *s, unsigned int needs)
 {
     uint32_t left;
 
@@ -65,7 +39,7 @@ static void recover(Scene *s, unsigned int needs)
     g_assert_cmpuint(xen_pv_witness_others(&s->witness), ==, 0);
 }
 
-static int64_t status(Scene *s, const char *id, const char *key)
+static int64_t status(XenPvScene *s, const char *id, const char *key)
 {
     QObject *dict = xen_pv_test_get(&s->test, id, "status");
     int64_t value = qdict_get_int(qobject_to(QDict, dict), key);
@@ -83,7 +57,7 @@ static void test_storm(const void *opaque)
     uint64_t answered;
     int64_t waits;
     XenStorm *storm;
-    Scene s;
+    XenPvScene s;
     int i;
 
     scene_start(&s, "");
@@ -105,10 +79,10 @@ static void test_storm(const void *opaque)
     /* And the card can be used again */
     g_assert_cmpint(xen_attack_connect(&s.attacker, needs), ==, 0);
     recover(&s, needs);
-    scene_end(&s);
+    xen_pv_scene_end(&s);
 }
 
-static unsigned int count_lines(Scene *s, const char *phrase)
+static unsigned int count_lines(XenPvScene *s, const char *phrase)
 {
     g_autofree char *path = g_build_filename(s->test.dir, "log", NULL);
     g_autofree char *text = NULL;
@@ -128,7 +102,7 @@ static unsigned int count_lines(Scene *s, const char *phrase)
 static void test_load(const void *unused)
 {
     XenFrontPgdir *pgdir;
-    Scene s;
+    XenPvScene s;
 
     scene_start(&s, ",max-load=1");
     g_assert_cmpint(xen_attack_connect(&s.attacker, 0), ==, 0);
@@ -149,14 +123,14 @@ static void test_load(const void *unused)
     g_assert_cmpuint(count_lines(&s, "max-load"), >=, 1);
     recover(&s, 0);
     g_assert_cmpuint(xen_front_pgdir_free(pgdir), ==, 0);
-    scene_end(&s);
+    xen_pv_scene_end(&s);
 }
 
 /* The options of a display: how many objects a guest may have */
 static void test_objects(const void *unused)
 {
     XenFrontPgdir *pgdir;
-    Scene s;
+    XenPvScene s;
     uint32_t ref;
     int i;
 
@@ -190,13 +164,13 @@ static void test_objects(const void *unused)
                                         XEN_FRONT_XRGB8888), ==, -ENOSPC);
     recover(&s, 0);
     g_assert_cmpuint(xen_front_pgdir_free(pgdir), ==, 0);
-    scene_end(&s);
+    xen_pv_scene_end(&s);
 }
 
 /* A thousand mistakes, and a line of log for some of them */
 static void test_log(const void *unused)
 {
-    Scene s;
+    XenPvScene s;
     int i;
 
     scene_start(&s, ",max-log-lines=60");
@@ -208,13 +182,13 @@ static void test_log(const void *unused)
     g_assert_cmpuint(count_lines(&s, "operation 0x15 refused"), >=, 10);
     g_assert_cmpuint(count_lines(&s, "operation 0x15 refused"), <, 100);
     recover(&s, 0);
-    scene_end(&s);
+    xen_pv_scene_end(&s);
 }
 
 /* A guest that comes and goes has to wait, and is served all the same */
 static void test_connects(const void *unused)
 {
-    Scene s;
+    XenPvScene s;
     int i;
 
     scene_start(&s, ",max-connects=4");
@@ -223,7 +197,7 @@ static void test_connects(const void *unused)
         recover(&s, 0);
     }
     g_assert_cmpuint(count_lines(&s, "max-connects"), >=, 1);
-    scene_end(&s);
+    xen_pv_scene_end(&s);
 }
 
 static void dom0(XenFrontSound *sound, const char *dir, const char *key,
@@ -266,7 +240,7 @@ static void test_streams(const void *unused)
 {
     XenFrontSound *sound;
     QObject *dict;
-    Scene s;
+    XenPvScene s;
 
     scene_start(&s, " -global xen-pvsound.max-streams=2 "
                     "-global xen-pvsound.audiodev=victim-audio");
@@ -279,7 +253,7 @@ static void test_streams(const void *unused)
                                                 "streams")), ==, 2);
     qobject_unref(dict);
     g_assert_cmpuint(xen_front_sound_free(sound), ==, 0);
-    scene_end(&s);
+    xen_pv_scene_end(&s);
 }
 
 int main(int argc, char **argv)
