@@ -85,7 +85,10 @@ bool xen_pv_load_enough(XenPvBackend *backend)
 
 /* ------------------------------------------------------------- service */
 
-/* Returns whether there was anything to do */
+/*
+ * Returns whether there was anything to do.  The channel is used after it was
+ * served: see XenPvServe.
+ */
 static bool xen_pv_channel_serve(XenPvChannel *channel)
 {
     XenPvBackend *backend = channel->backend;
@@ -189,14 +192,14 @@ void xen_pv_channel_close(XenPvBackend *backend, XenPvChannel *channel)
 {
     XenDevice *xendev = &backend->xendev;
 
-    /* Nothing that fails here could be done better another time */
+    /* A handle that is closed unbinds, even if unbinding fails */
     if (channel->evtchn) {
         xen_device_unbind_event_channel(xendev, channel->evtchn, NULL);
         channel->evtchn = NULL;
     }
     if (channel->page) {
-        xen_device_unmap_grant_refs(xendev, channel->page, &channel->ref, 1,
-                                    NULL);
+        xen_pv_unmap(xendev->xgth, xendev->frontend_id, channel->page,
+                     &channel->ref, 1);
         channel->page = NULL;
         QLIST_REMOVE(channel, next);
         qemu_bh_delete(channel->more);

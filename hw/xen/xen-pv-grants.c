@@ -10,6 +10,7 @@
 #include "hw/xen/xen-pv-backend.h"
 #include "hw/xen/xen-pv-share.h"
 #include "qapi/error.h"
+#include "qemu/error-report.h"
 #include "trace.h"
 
 /*
@@ -44,14 +45,34 @@ static int32_t xen_pv_grants_map(void *opaque, const uint32_t *refs,
     return 0;
 }
 
+/*
+ * Nobody expects that to fail.  But if it does, pages of the guest stay with
+ * us, perhaps until QEMU ends; so see first whether that was for once.
+ */
+void xen_pv_unmap(xengnttab_handle *xgt, uint32_t domid, void *addr,
+                  const uint32_t *refs, uint32_t count)
+{
+    int tries, ret, err = -1;
+
+    for (tries = 0; tries < 2 && err; tries++) {
+        errno = 0;
+        ret = qemu_xen_gnttab_unmap(xgt, addr, (uint32_t *)refs, count);
+        /* KVM's emulation returns the error, and libxengnttab -1 */
+        err = ret < 0 ? (errno ? errno : -ret) : 0;
+        trace_xen_pv_grants_unmap(domid, count, addr, err);
+    }
+    if (err) {
+        warn_report("%" PRIu32 " pages of domain %" PRIu32 " could not be "
+                    "unmapped: %s", count, domid, strerror(err));
+    }
+}
+
 static void xen_pv_grants_unmap(void *opaque, void *addr,
                                 const uint32_t *refs, uint32_t count)
 {
     XenPvGrants *grants = opaque;
-    int ret = qemu_xen_gnttab_unmap(grants->xgt, addr, (uint32_t *)refs,
-                                    count);
 
-    trace_xen_pv_grants_unmap(grants->domid, count, addr, ret);
+    xen_pv_unmap(grants->xgt, grants->domid, addr, refs, count);
 }
 
 static int32_t xen_pv_grants_share(void *opaque, uint32_t count,

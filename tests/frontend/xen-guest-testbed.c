@@ -445,15 +445,25 @@ int xen_guest_dom0_write(XenGuest *guest, const char *path, const char *fmt,
     return xen_guest_call(guest, NULL, "dom0 write %s %s", path, escaped);
 }
 
-static char *testbed_store_read(XenGuest *guest, const char *path)
+static char *read_by(XenGuest *guest, const char *verb, const char *path)
 {
     char *value = NULL;
 
-    if (xen_guest_call(guest, &value, "read %s", path) < 0) {
+    if (xen_guest_call(guest, &value, "%s %s", verb, path) < 0) {
         return NULL;
     }
     testbed_unescape(value);
     return value;
+}
+
+static char *testbed_store_read(XenGuest *guest, const char *path)
+{
+    return read_by(guest, "read", path);
+}
+
+char *xen_guest_dom0_read(XenGuest *guest, const char *path)
+{
+    return read_by(guest, "dom0 read", path);
 }
 
 bool xen_guest_exists(XenGuest *guest, const char *path)
@@ -534,6 +544,19 @@ int xen_guest_stats(XenGuest *guest, XenGuestStats *stats)
 
 /* Life */
 
+const char *xen_guest_testbed_options(void)
+{
+    const char *options = g_getenv("XEN_PV_TESTBED");
+
+    return options ? options : "";
+}
+
+bool xen_guest_testbed_is_single(const char *options)
+{
+    return strstr(options, ",single-map=on") ||
+           strstr(xen_guest_testbed_options(), ",single-map=on");
+}
+
 static bool testbed_open_memory(XenGuest *guest, const char *path)
 {
     TestbedGuest *t = testbed_guest(guest);
@@ -573,6 +596,17 @@ static bool testbed_open_socket(XenGuest *guest, const char *path)
         poll(NULL, 0, GUEST_GLANCE_MS);
     }
     return true;
+}
+
+bool xen_guest_reconnect(XenGuest *guest, const char *socket)
+{
+    TestbedGuest *t = testbed_guest(guest);
+
+    close(t->socket_fd);
+    g_string_truncate(t->input, 0);
+    t->awaited = 0;
+    guest->gone = !testbed_open_socket(guest, socket);
+    return !guest->gone;
 }
 
 static bool testbed_get_info(XenGuest *guest)

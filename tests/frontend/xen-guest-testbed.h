@@ -26,6 +26,17 @@ typedef struct XenGuestStats {
 } XenGuestStats;
 
 /**
+ * xen_guest_testbed_options: what tests tell each testbed besides their own
+ *
+ * Returns: the environment's XEN_PV_TESTBED, options of the device, each after
+ * a comma; or an empty string.
+ */
+const char *xen_guest_testbed_options(void);
+
+/* Whether some options, or the environment's, have pages mapped one by one */
+bool xen_guest_testbed_is_single(const char *options);
+
+/**
  * xen_guest_new: become the guest
  * @memory: file of the memory backend
  * @socket: socket of the character device
@@ -37,6 +48,18 @@ typedef struct XenGuestStats {
  */
 XenGuest *xen_guest_new(const char *memory, const char *socket,
                         GError **errp);
+
+/**
+ * xen_guest_reconnect: the same guest, and a QEMU that has come in the place
+ *     of one that is gone
+ * @guest: the guest
+ * @socket: socket of its character device
+ *
+ * Memory, grants and ports are what they were; nothing is watched.
+ *
+ * Returns: whether it is connected.
+ */
+bool xen_guest_reconnect(XenGuest *guest, const char *socket);
 
 /* The entry itself, for those who want to lie */
 grant_entry_v1_t *xen_guest_entry(XenGuest *guest, uint32_t ref);
@@ -58,6 +81,7 @@ int xen_guest_send_raw(XenGuest *guest, const void *data, size_t len);
 
 /* Xenstore as the toolstack */
 char **xen_guest_list(XenGuest *guest, const char *path);
+char *xen_guest_dom0_read(XenGuest *guest, const char *path);
 int xen_guest_dom0_write(XenGuest *guest, const char *path, const char *fmt,
                          ...) G_GNUC_PRINTF(3, 4);
 bool xen_guest_exists(XenGuest *guest, const char *path);

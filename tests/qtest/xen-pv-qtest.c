@@ -15,29 +15,60 @@
 
 void xen_pv_test_start(XenPvTest *t, const char *testbed, const char *args)
 {
-    g_auto(GStrv) parts = g_strsplit(args, "DIR/", -1);
+    g_autofree char *all = g_strdup_printf(
+        "-machine none -nodefaults "
+        "-object memory-backend-file,id=dom,size=64M,share=on,"
+        "mem-path=DIR/memory "
+        "-chardev socket,id=guest,path=DIR/guest,server=on,wait=off "
+        "-device xen-testbed,id=xen,memdev=dom,chardev=guest%s%s %s",
+        testbed, xen_guest_testbed_options(), args);
+    g_auto(GStrv) parts = g_strsplit(all, "DIR/", -1);
     g_autofree char *folder = NULL;
-    g_autofree char *all = NULL;
     GError *err = NULL;
 
     memset(t, 0, sizeof(*t));
-    t->single_map = strstr(testbed, "single-map=on");
+    t->single_map = xen_guest_testbed_is_single(testbed);
     t->dir = g_dir_make_tmp("xen-pv-XXXXXX", &err);
     g_assert_no_error(err);
     t->memory = g_build_filename(t->dir, "memory", NULL);
     t->socket = g_build_filename(t->dir, "guest", NULL);
     folder = g_strdup_printf("%s/", t->dir);
-    all = g_strjoinv(folder, parts);
-    t->qts = qtest_initf("-machine none -nodefaults "
-                         "-object memory-backend-file,id=dom,size=64M,"
-                         "share=on,mem-path=%s "
-                         "-chardev socket,id=guest,path=%s,server=on,wait=off "
-                         "-device xen-testbed,id=xen,memdev=dom,"
-                         "chardev=guest%s %s",
-                         t->memory, t->socket, testbed, all);
+    t->command = g_strjoinv(folder, parts);
+    t->qts = qtest_init(t->command);
     t->guest = xen_guest_new(t->memory, t->socket, &err);
     g_assert_no_error(err);
     t->display = xen_front_display_new(t->guest, 0);
+}
+
+/* Whatever is in use is so by the QEMU that is there now */
+static bool none_is_left(void *opaque)
+{
+    XenGuestStats stats;
+
+    return xen_guest_stats(opaque, &stats) == 0 &&
+           xen_guest_count_in_use(opaque) == stats.refs;
+}
+
+/*
+ * libqtest takes a QEMU that was killed for one that has crashed, and cannot
+ * be told otherwise: keep what it has of it.
+ */
+void xen_pv_test_kill(XenPvTest *t)
+{
+    static GPtrArray *killed;
+
+    if (!killed) {
+        killed = g_ptr_array_new();
+    }
+    g_ptr_array_add(killed, t->qts);
+    g_assert_cmpint(kill(qtest_pid(t->qts), SIGKILL), ==, 0);
+    while (qtest_probe_child(t->qts)) {
+        g_usleep(1000);
+    }
+    t->qts = qtest_init(t->command);
+    g_assert_true(xen_guest_reconnect(t->guest, t->socket));
+    g_assert_true(xen_guest_wait(t->guest, none_is_left, t->guest,
+                                 XEN_GUEST_DEADLINE));
 }
 
 static void remove_dir(const char *path)
@@ -75,6 +106,7 @@ void xen_pv_test_end(XenPvTest *t)
     g_assert_cmpuint(xen_front_display_free(t->display), ==, 0);
     xen_guest_free(t->guest);
     remove_dir(t->dir);
+    g_free(t->command);
     g_free(t->memory);
     g_free(t->socket);
     g_free(t->dir);

@@ -21,6 +21,7 @@ typedef struct XenPvTest {
     char *dir;
     char *memory;
     char *socket;
+    char *command;              /* QEMU's */
     XenGuest *guest;
     XenFrontDisplay *display;
     bool single_map;            /* pages can only be mapped one by one */
@@ -30,9 +31,21 @@ typedef struct XenPvTest {
  * xen_pv_test_start: start QEMU and become its guest
  * @t: the test; anything
  * @testbed: further options of the fake Xen: "" or ",NAME=VALUE..."
- * @args: further arguments of QEMU; "DIR/" is the test's folder
+ * @args: further arguments of QEMU
+ *
+ * "DIR/" in these is the test's folder.
  */
 void xen_pv_test_start(XenPvTest *t, const char *testbed, const char *args);
+
+/**
+ * xen_pv_test_kill: kill QEMU, and start it again for the same guest
+ * @t: the test, started with XEN_PV_TEST_STATE among the testbed's options
+ *
+ * What the guest has is not touched, and the QEMU that was killed uses nothing
+ * of it any more; the other one may at once.
+ */
+#define XEN_PV_TEST_STATE ",state=DIR/state"
+void xen_pv_test_kill(XenPvTest *t);
 
 /* Nothing may have leaked, and no page may be in use after QEMU has quit */
 void xen_pv_test_quit(XenPvTest *t);

@@ -571,15 +571,14 @@ static void test_version(const void *testbed)
 static const struct {
     const char *name;
     void (*fn)(const void *testbed);
-    bool single_map;            /* is another way there: run it, too */
 } cases[] = {
-    { "be-alloc/life", test_alloc, true },
+    { "be-alloc/life", test_alloc },
     { "be-alloc/lingering", test_lingering },
-    { "be-alloc/failures", test_failures, true },
+    { "be-alloc/failures", test_failures },
     { "be-alloc/node", test_node },
-    { "be-alloc/ends", test_ends, true },
-    { "edid/content", test_edid, true },
-    { "edid/bad", test_bad_edid, true },
+    { "be-alloc/ends", test_ends },
+    { "edid/content", test_edid },
+    { "edid/bad", test_bad_edid },
     { "version", test_version },
 };
 
@@ -591,14 +590,8 @@ int main(int argc, char **argv)
     for (i = 0; i < ARRAY_SIZE(cases); i++) {
         g_autofree char *name = g_strdup_printf("xen-pvdisplay/%s",
                                                 cases[i].name);
-        g_autofree char *single =
-            g_strdup_printf("xen-pvdisplay/single-map/%s", cases[i].name);
 
         qtest_add_data_func(name, TESTBED, cases[i].fn);
-        if (cases[i].single_map) {
-            qtest_add_data_func(single, TESTBED ",single-map=on",
-                                cases[i].fn);
-        }
     }
     return g_test_run();
 }

@@ -711,8 +711,11 @@ static void check_status(XenPvTest *t, XenFrontBuffer *a, XenFrontBuffer *b)
     g_assert_cmpint(qdict_get_int(cache, "mapped-pages"), ==,
                     stats.mapped - 4);
     g_assert_cmpint(qdict_get_int(cache, "buffers"), ==, 2);
-    g_assert_cmpint(qdict_get_int(cache, "misses"), ==, 2);
-    g_assert_cmpint(qdict_get_int(cache, "hits"), ==, 7);
+    /* Page by page it is pages that are looked for, and not pictures */
+    if (!t->single_map) {
+        g_assert_cmpint(qdict_get_int(cache, "misses"), ==, 2);
+        g_assert_cmpint(qdict_get_int(cache, "hits"), ==, 7);
+    }
     g_assert_cmpint(qdict_get_int(cache, "evictions"), ==, 0);
     g_assert_cmpint(qdict_get_int(cache, "failures"), ==, 0);
     qobject_unref(status);
@@ -760,7 +763,9 @@ static void test_monitor(const void *testbed)
     XenPvTest t;
     int i;
 
+    /* Without "its requests ... have to wait" on a machine that is slow */
     xen_pv_test_start(&t, testbed, "-device xen-pvdisplay,id=disp0,"
+                      "max-load=100,"
                       "connectors='LEFT:800x600;RIGHT:300x201' ");
     g_assert_true(xen_guest_wait(t.guest, is_state, &t, XEN_GUEST_DEADLINE));
     check_idle_status(&t);
@@ -1231,6 +1236,83 @@ static void test_vnc_blocked(const void *testbed)
     xen_pv_test_end(&t);
 }
 
+static bool nothing_in_use(void *opaque)
+{
+    return xen_guest_count_in_use(opaque) == 0;
+}
+
+/* Ask for all of the picture, and take only some of it */
+static RfbViewer *take_some(XenPvTest *t, size_t bytes)
+{
+    RfbViewer *v = new_viewer(t, "left");
+    uint8_t data[4096];
+
+    while (bytes) {
+        ssize_t n = recv(v->fd, data, MIN(bytes, sizeof(data)), 0);
+
+        g_assert_cmpint(n, >, 0);
+        bytes -= n;
+    }
+    return v;
+}
+
+/*
+ * Viewers go in mid-update, which is more than a socket holds.  So does the
+ * buffer that is shown meanwhile, and in the end the guest.
+ */
+static void test_vnc_mid_update(const void *testbed)
+{
+    static const size_t cuts[] = { 1, 4, 16, 4096, 1000000 };
+    XenFrontBuffer *buffer;
+    XenFrontConnector *c;
+    RfbViewer *v, *other;
+    XenPvTest t;
+    int i;
+
+    xen_pv_test_start(&t, testbed, VNC_CARD);
+    for (i = 0; i < ARRAY_SIZE(cuts); i++) {
+        xen_pv_test_connect(t.display);
+        c = &t.display->connectors[0];
+        buffer = new_buffer(t.display, LEFT_WIDTH, LEFT_HEIGHT, 1);
+        xen_front_buffer_draw(buffer, i);
+        show(c, buffer);
+
+        rfb_viewer_free(take_some(&t, cuts[i]));
+        flip(&t, c, buffer->fb);
+        v = take_some(&t, cuts[i]);
+        end_buffer(t.display, buffer);
+        rfb_viewer_free(v);
+
+        buffer = new_buffer(t.display, LEFT_WIDTH, LEFT_HEIGHT, 1);
+        xen_front_buffer_draw(buffer, 100 + i);
+        show(c, buffer);
+        v = take_some(&t, cuts[i]);
+        other = new_viewer(&t, "left");
+        check_viewer(other, LEFT_WIDTH, LEFT_HEIGHT, 100 + i);
+        rfb_viewer_free(other);
+        end_buffer(t.display, buffer);
+        xen_pv_test_unload(&t);
+        rfb_viewer_free(v);
+        g_assert_cmpint(xen_front_display_set_state(t.display,
+                                                    XenbusStateInitialising),
+                        ==, 0);
+    }
+
+    xen_pv_test_connect(t.display);
+    c = &t.display->connectors[0];
+    buffer = new_buffer(t.display, LEFT_WIDTH, LEFT_HEIGHT, 1);
+    show(c, buffer);
+    v = take_some(&t, 4096);
+    g_assert_cmpint(xen_guest_call(t.guest, NULL, "vanish"), ==, 0);
+    qtest_clock_step(t.qts, PERIOD_NS);
+    g_assert_true(xen_guest_wait(t.guest, nothing_in_use, t.guest,
+                                 XEN_GUEST_DEADLINE));
+    rfb_viewer_free(v);
+    g_assert_cmpuint(xen_front_buffer_free(buffer), ==, 0);
+    qtest_qmp_assert_success(t.qts, "{ 'execute': 'query-status' }");
+    xen_pv_test_end(&t);
+}
+
 /* Viewers come and go, at any moment of their lives, while a guest flips */
 static void test_vnc_crowd(const void *testbed)
 {
@@ -1338,17 +1420,17 @@ static void test_vnc_late_card(const void *testbed)
 static const struct {
     const char *name;
     void (*fn)(const void *testbed);
-    bool single_map;            /* is another way there: run it, too */
 } cases[] = {
-    { "formats/all", test_formats, true },
-    { "formats/conversions", test_conversions, true },
-    { "formats/mixed", test_mixed_formats, true },
+    { "formats/all", test_formats },
+    { "formats/conversions", test_conversions },
+    { "formats/mixed", test_mixed_formats },
     { "monitor", test_monitor },
-    { "screens", test_screens, true },
+    { "screens", test_screens },
     { "patience", test_patience },
-    { "vnc/pictures", test_vnc, true },
-    { "vnc/formats", test_vnc_formats, true },
+    { "vnc/pictures", test_vnc },
+    { "vnc/formats", test_vnc_formats },
     { "vnc/blocked", test_vnc_blocked },
+    { "vnc/mid-update", test_vnc_mid_update },
     { "vnc/crowd", test_vnc_crowd },
     { "vnc/late-card", test_vnc_late_card },
 };
@@ -1361,13 +1443,8 @@ int main(int argc, char **argv)
     for (i = 0; i < ARRAY_SIZE(cases); i++) {
         g_autofree char *name = g_strdup_printf("xen-pvdisplay/%s",
                                                 cases[i].name);
-        g_autofree char *single =
-            g_strdup_printf("xen-pvdisplay/single-map/%s", cases[i].name);
 
         qtest_add_data_func(name, "", cases[i].fn);
-        if (cases[i].single_map) {
-            qtest_add_data_func(single, ",single-map=on", cases[i].fn);
-        }
     }
     return g_test_run();
 }

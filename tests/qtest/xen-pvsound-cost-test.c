@@ -102,9 +102,10 @@ static void test_xen(void)
                       "-object memory-backend-file,id=dom,size=64M,"
                       "share=on,mem-path=%s "
                       "-chardev socket,id=guest,path=%s,server=on,wait=off "
-                      "-device xen-testbed,id=xen,memdev=dom,chardev=guest "
+                      "-device xen-testbed,id=xen,memdev=dom,"
+                      "chardev=guest%s "
                       AUDIO "-device xen-pvsound,audiodev=snd,streams=p",
-                      p.memory, p.extra);
+                      p.memory, p.extra, xen_guest_testbed_options());
     guest = xen_guest_new(p.memory, p.extra, &err);
     g_assert_no_error(err);
     sound = xen_front_sound_new(guest, 0);

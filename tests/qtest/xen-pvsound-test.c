@@ -12,8 +12,10 @@
 #include "qemu/osdep.h"
 
 #include "libqtest.h"
+#include "qapi/error.h"
 #include "qemu/bswap.h"
 #include "qobject/qdict.h"
+#include "qobject/qjson.h"
 #include "qobject/qlist.h"
 
 #include "../frontend/xen-front-sound.h"
@@ -74,8 +76,9 @@ static void test_start(Test *t, const char *testbed, const char *audio,
                          "share=on,mem-path=%s "
                          "-chardev socket,id=guest,path=%s,server=on,wait=off "
                          "-device xen-testbed,id=xen,memdev=dom,"
-                         "chardev=guest%s %s %s",
-                         t->memory, t->socket, testbed, audiodev, devices);
+                         "chardev=guest%s%s %s %s",
+                         t->memory, t->socket, testbed,
+                         xen_guest_testbed_options(), audiodev, devices);
     t->guest = xen_guest_new(t->memory, t->socket, &err);
     g_assert_no_error(err);
     t->sound = xen_front_sound_new(t->guest, 0);
@@ -1627,6 +1630,42 @@ static void test_bad_ring(const void *testbed)
     test_end(&t);
 }
 
+/*
+ * gntdev's limit of a call, and Xen's maptrack: what is too large for them is
+ * refused, unless it can be mapped page by page, and what is not is played.
+ */
+static void test_no_room(const void *testbed)
+{
+    static const char *const limits[] = { ",limit=8", ",maptrack=10" };
+    XenFrontStream *s;
+    bool refused;
+    Test t;
+    int i;
+
+    for (i = 0; i < ARRAY_SIZE(limits); i++) {
+        test_start(&t, limits[i], NONE, CARD "streams=p");
+        test_connect(&t);
+        s = stream(&t, 0);
+        refused = xen_front_stream_open(s, RATE, XENSND_PCM_FORMAT_S16_LE, 2,
+                                        BUFFER, PERIOD) < 0 ||
+                  trigger(s, XENSND_OP_TRIGGER_START) < 0;
+        g_assert_cmpint(refused, ==, !xen_guest_testbed_is_single(""));
+        xen_front_stream_close(s);
+        check_events(&t);
+
+        g_assert_cmpint(xen_front_stream_open(s, RATE,
+                                              XENSND_PCM_FORMAT_S16_LE, 2,
+                                              16384, 4096), ==, 0);
+        start(s);
+        step(&t, 200 * MS);
+        xen_front_stream_take_events(s);
+        g_assert_cmpuint(s->position, >, 0);
+        close_plain(s);
+        test_unload(&t);
+        test_end(&t);
+    }
+}
+
 /* Tests: cards of the toolstack */
 
 static void dom0(Test *t, const char *key, const char *value)
@@ -1788,6 +1827,68 @@ static void test_garbage(const void *testbed)
     garbage(testbed, longest);
 }
 
+/* Nodes or options of no use: refused at once, with the reason, and mended */
+static void check_card_refused(Test *t, const char *why)
+{
+    g_autofree char *path = g_strdup_printf("/local/domain/0/error/backend/"
+                                            "vsnd/%u/0/error",
+                                            XEN_TESTBED_GUEST);
+    g_autofree char *text = NULL;
+
+    g_assert_true(xen_front_sound_wait_backend(t->sound, XenbusStateUnknown,
+                                               XEN_GUEST_DEADLINE));
+    g_assert_false(xen_guest_exists(t->guest, t->sound->backend_path));
+    text = xen_guest_dom0_read(t->guest, path);
+    g_assert_nonnull(text);
+    g_test_message("%s", text);
+    g_assert_nonnull(strstr(text, why));
+    g_assert_cmpint(xen_guest_call(t->guest, NULL, "dom0 rm %s",
+                                   t->sound->frontend_path), ==, 0);
+}
+
+static void test_refused(const void *testbed)
+{
+    Test t;
+
+    test_start(&t, testbed, NONE, "-global xen-pvsound.audiodev=snd");
+    toolstack_begin(&t);
+    dom0(&t, "0/0/type", "x");
+    toolstack_end(&t);
+    check_card_refused(&t, "name no stream that can be served");
+    toolstack_begin(&t);
+    dom0(&t, "0/0/type", "p");
+    toolstack_end(&t);
+    test_connect(&t);
+    g_assert_cmpuint(t.sound->nr_streams, ==, 1);
+    test_unload(&t);
+    test_end(&t);
+}
+
+static void test_refused_options(const void *testbed)
+{
+    static const struct {
+        const char *args;
+        const char *why;
+    } bad[] = {
+        { "-global xen-pvsound.audiodev=snd "
+          "-global xen-pvsound.streams='?'", "1 to 8 letters" },
+        { "-global xen-pvsound.audiodev=snd "
+          "-global xen-pvsound.max-streams=0",
+          "max-streams=0 is not between 1 and 64 streams" },
+    };
+    Test t;
+    int i;
+
+    for (i = 0; i < ARRAY_SIZE(bad); i++) {
+        test_start(&t, testbed, NONE, bad[i].args);
+        toolstack_begin(&t);
+        dom0(&t, "0/0/type", "p");
+        toolstack_end(&t);
+        check_card_refused(&t, bad[i].why);
+        test_end(&t);
+    }
+}
+
 /* What the guest publishes is as bad: that stream alone is not served */
 static void test_bad_channels(const void *testbed)
 {
@@ -1940,49 +2041,88 @@ static void test_vanish(const void *testbed)
     test_end(&t);
 }
 
-static void check_refused(const char *options, const char *phrase)
+/* One sentence, which says what would be right; no trace of a card is left */
+static void check_refused(Test *t, const char *option, const char *value,
+                          const char *phrase)
 {
-    Test t;
+    g_autofree char *text =
+        g_strdup_printf("{ 'driver': 'xen-pvsound', 'audiodev': 'snd', "
+                        "'%s': %s }", option, value);
+    QObject *arguments = qobject_from_json(text, &error_abort);
     QDict *response;
     const char *desc;
 
-    test_start(&t, "", NONE, "");
-    response = qtest_qmp(t.qts, "{ 'execute': 'device_add', 'arguments': "
-                         "{ 'driver': 'xen-pvsound', 'audiodev': 'snd', "
-                         "'streams': %s } }", options);
+    response = qtest_qmp(t->qts, "{ 'execute': 'device_add', "
+                         "'arguments': %p }", arguments);
     g_assert_true(qdict_haskey(response, "error"));
     desc = qdict_get_str(qdict_get_qdict(response, "error"), "desc");
+    g_test_message("%s", desc);
     g_assert_nonnull(strstr(desc, phrase));
     qobject_unref(response);
-    check_idle(&t);
-    test_end(&t);
+    g_assert_false(xen_guest_exists(t->guest, t->sound->frontend_path));
+    g_assert_false(xen_guest_exists(t->guest, t->sound->backend_path));
+    check_idle(t);
 }
 
 static void test_options(void)
 {
-    check_refused("", "1 to 8 letters");
-    check_refused("x", "1 to 8 letters");
-    check_refused("Main:", "1 to 8 letters");
-    check_refused("p;;c", "1 to 8 letters");
-    check_refused("ppppppppp", "1 to 8 letters");
-    check_refused(":p", "name of 1 to 32");
-    check_refused("a/b:p", "name of 1 to 32");
-    check_refused("0123456789012345678901234567890123:p", "name of 1 to 32");
-    check_refused("p;p;p;p;p;p;p;p;p;p;p;p;p;p;p;p;p;p;p;p;p;p;p;p;p;p;p;p;p;"
-                  "p;p;p;p", "at most 32");
-    check_refused("pppppppp;pppppppp;pppppppp;pppppppp;pppppppp;pppppppp;"
-                  "pppppppp;pppppppp;p", "at most 64");
+    static const struct {
+        const char *value;
+        const char *phrase;
+    } streams[] = {
+        { "''", "1 to 8 letters" },
+        { "'x'", "1 to 8 letters" },
+        { "'Main:'", "1 to 8 letters" },
+        { "'p;;c'", "1 to 8 letters" },
+        { "'ppppppppp'", "1 to 8 letters" },
+        { "':p'", "name of 1 to 32" },
+        { "'a/b:p'", "name of 1 to 32" },
+        { "'0123456789012345678901234567890123:p'", "name of 1 to 32" },
+        { "'p;p;p;p;p;p;p;p;p;p;p;p;p;p;p;p;p;p;p;p;p;p;p;p;p;p;p;p;p;p;p;p;p'",
+          "at most 32" },
+        { "'pppppppp;pppppppp;pppppppp;pppppppp;pppppppp;pppppppp;pppppppp;"
+          "pppppppp;p'", "at most 64" },
+    };
+    static const struct {
+        const char *option;
+        const char *value;
+        const char *phrase;
+    } numbers[] = {
+        { "idx", "-2", "use 0 or more, or -1 for the first free one" },
+        { "max-channels", "0", "between 1 and 16 channels" },
+        { "max-channels", "17", "between 1 and 16 channels" },
+        { "max-connects", "100001", "between 0, for no limit, and 100000 a "
+          "second" },
+        { "max-load", "0", "between 1 and 100 percent" },
+        { "max-load", "101", "between 1 and 100 percent" },
+        { "max-load", "'half'", "max-load" },
+        { "max-log-lines", "0", "between 1 and 100000 lines a minute" },
+        { "max-log-lines", "100001", "between 1 and 100000 lines a minute" },
+        { "max-pages", "0", "between 1 and 262144 pages" },
+        { "max-pages", "262145", "between 1 and 262144 pages" },
+        { "max-streams", "0", "between 1 and 64 streams" },
+        { "max-streams", "65", "between 1 and 64 streams" },
+        { "max-streams", "4294967296", "max-streams" },
+    };
+    Test t;
+    int i;
+
+    test_start(&t, "", NONE, "");
+    for (i = 0; i < ARRAY_SIZE(streams); i++) {
+        check_refused(&t, "streams", streams[i].value, streams[i].phrase);
+    }
+    for (i = 0; i < ARRAY_SIZE(numbers); i++) {
+        check_refused(&t, numbers[i].option, numbers[i].value,
+                      numbers[i].phrase);
+    }
+    test_end(&t);
 }
 
-/* Each test once with grants mapped together and once one by one */
 static void add(const char *name, void (*test)(const void *testbed))
 {
-    g_autofree char *multi = g_strdup_printf("/xen-pvsound/%s", name);
-    g_autofree char *single = g_strdup_printf("/xen-pvsound/single-map/%s",
-                                              name);
+    g_autofree char *path = g_strdup_printf("/xen-pvsound/%s", name);
 
-    qtest_add_data_func(multi, "", test);
-    qtest_add_data_func(single, ",single-map=on", test);
+    qtest_add_data_func(path, "", test);
 }
 
 int main(int argc, char **argv)
@@ -2040,7 +2180,11 @@ int main(int argc, char **argv)
     qtest_add_data_func("/xen-pvsound/content-hour", "", test_content_hour);
     qtest_add_data_func("/xen-pvsound/bad/requests", "", test_bad_requests);
     qtest_add_data_func("/xen-pvsound/bad/ring", "", test_bad_ring);
+    qtest_add_data_func("/xen-pvsound/no-room", "", test_no_room);
     qtest_add_data_func("/xen-pvsound/toolstack", "", test_toolstack);
+    qtest_add_data_func("/xen-pvsound/refused", "", test_refused);
+    qtest_add_data_func("/xen-pvsound/refused-options", "",
+                        test_refused_options);
     qtest_add_data_func("/xen-pvsound/bad/nodes", "", test_garbage);
     qtest_add_data_func("/xen-pvsound/bad/channels", "", test_bad_channels);
     qtest_add_data_func("/xen-pvsound/pauses", "", test_pauses);

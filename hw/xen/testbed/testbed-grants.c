@@ -11,6 +11,7 @@
 
 #include "qemu/osdep.h"
 #include "qapi/error.h"
+#include "qemu/atomic.h"
 #include "qemu/host-utils.h"
 #include "hw/xen/xen_backend_ops.h"
 #include "hw/xen/xen-pv-share.h"
@@ -18,6 +19,7 @@
 #include "gntalloc.h"
 #include "gntdev.h"
 #include "grant-table.h"
+#include "testbed-faults.h"
 #include "testbed-grants.h"
 
 /* The first references are reserved, as in a real domain */
@@ -48,21 +50,11 @@ typedef struct TestbedGrants {
     XenGntalloc *gntalloc;
     uint64_t files;
     bool dead;
-    TestbedFault fail_map;
-    TestbedFault fail_share;
     TestbedStats stats;
 } TestbedGrants;
 
 /* The operations have no argument that leads here */
 static TestbedGrants *grants;
-
-int testbed_fault(TestbedFault *fault)
-{
-    if (fault->countdown && --fault->countdown == 0) {
-        return -fault->error;
-    }
-    return 0;
-}
 
 /* Memory */
 
@@ -130,8 +122,12 @@ static void mapping_free(void *opaque)
 
 static xengnttab_handle *gnttab_open(void)
 {
-    xengnttab_handle *xgt = g_new0(xengnttab_handle, 1);
+    xengnttab_handle *xgt;
 
+    if (testbed_fault_errno(TESTBED_OPEN) < 0) {
+        return NULL;
+    }
+    xgt = g_new0(xengnttab_handle, 1);
     xgt->file = g_malloc0(xen_gntdev_file_size(&grants->gntdev));
     xen_gntdev_open(xgt->file, &grants->gntdev);
     xgt->mappings = g_hash_table_new_full(NULL, NULL, NULL, mapping_free);
@@ -191,7 +187,7 @@ static int do_map_refs(xengnttab_handle *xgt, uint32_t count, uint32_t domid,
     uint32_t i;
     int err;
 
-    err = testbed_fault(&grants->fail_map);
+    err = testbed_fault(TESTBED_MAP);
     if (err) {
         return err;
     }
@@ -272,7 +268,7 @@ static int gnttab_unmap(xengnttab_handle *xgt, void *addr, uint32_t *refs,
 {
     Mapping *mapping = find_mapping(xgt, addr, refs, count);
 
-    if (!mapping) {
+    if (!mapping || testbed_fault_errno(TESTBED_UNMAP) < 0) {
         return -1;
     }
     munmap(addr, bytes(count));
@@ -285,7 +281,8 @@ static int gntshr_replace_map(xengnttab_handle *xgt, void *addr,
 {
     Mapping *mapping = find_mapping(xgt, addr, refs, count);
 
-    if (!mapping || move_over(copy, addr, count) < 0) {
+    if (!mapping || testbed_fault_errno(TESTBED_REPLACE) < 0 ||
+        move_over(copy, addr, count) < 0) {
         return -1;
     }
     forget_mapping(xgt, addr, mapping);
@@ -303,7 +300,7 @@ static int copy_segment(xengnttab_handle *xgt, bool to_domain, uint32_t domid,
                                seg->source.foreign.offset;
     int err;
 
-    err = testbed_fault(&grants->fail_map);
+    err = testbed_fault(TESTBED_COPY);
     if (err) {
         return err;
     }
@@ -368,6 +365,9 @@ static void *gntshr_open(void)
 {
     ShareHandle *handle;
 
+    if (testbed_fault_errno(TESTBED_OPEN) < 0) {
+        return NULL;
+    }
     if (grants->files == UINT64_MAX) {
         errno = ENFILE;
         return NULL;
@@ -423,7 +423,7 @@ static int do_share(ShareHandle *handle, uint32_t domid, uint32_t count,
     uint64_t index;
     int err;
 
-    err = testbed_fault(&grants->fail_share);
+    err = testbed_fault(TESTBED_SHARE);
     if (err) {
         return err;
     }
@@ -480,7 +480,8 @@ static void gntshr_unshare(void *opaque, void *addr, uint32_t count)
 static int gntshr_replace_share(void *opaque, void *addr, uint32_t count,
                                 void *copy)
 {
-    if (move_over(copy, addr, count) < 0) {
+    if (testbed_fault_errno(TESTBED_REPLACE) < 0 ||
+        move_over(copy, addr, count) < 0) {
         return -1;
     }
     forget_share(opaque, addr, count);
@@ -546,16 +547,6 @@ void testbed_grants_kill(void)
 
 /* Looking, and interfering */
 
-TestbedFault *testbed_grants_fail_map(void)
-{
-    return &grants->fail_map;
-}
-
-TestbedFault *testbed_grants_fail_share(void)
-{
-    return &grants->fail_share;
-}
-
 void testbed_grants_stats(TestbedStats *stats)
 {
     XenGrantTableStats guest, dom0;
@@ -596,6 +587,19 @@ static int host_copy(void *opaque, void *to, const void *from, size_t len)
 {
     memcpy(to, from, len);
     return 0;
+}
+
+/* As Linux and Xen do when a process is gone: what it had mapped it has not */
+static void end_uses(const TestbedGrantsConfig *c)
+{
+    grant_entry_v1_t *table = (grant_entry_v1_t *)
+        (c->memory + bytes(XEN_TESTBED_GRANT_TABLE));
+    uint32_t i;
+
+    for (i = 0; i < c->grant_frames * XEN_TESTBED_GRANTS_PER_PAGE; i++) {
+        qatomic_and(&table[i].flags,
+                    (uint16_t)~(GTF_reading | GTF_writing));
+    }
 }
 
 /* Two domains: each has its pages, and tells by its table who may map them */
@@ -672,6 +676,8 @@ bool testbed_grants_init(const TestbedGrantsConfig *config, Error **errp)
         g_free(g);
         return false;
     }
+    /* A QEMU that was killed may have been there before */
+    end_uses(config);
     make_devices(g);
     grants = g;
 

@@ -13,17 +13,6 @@
 #include "hw/xen/xen-testbed.h"
 
 /**
- * struct TestbedFault - the n-th next operation of a kind fails
- *
- * @countdown: how many from now; 1 is the next, 0 is none
- * @error: as what: an errno value
- */
-typedef struct TestbedFault {
-    uint32_t countdown;
-    int error;
-} TestbedFault;
-
-/**
  * struct TestbedGrantsConfig - what there is
  *
  * @fd: the file that is the memory
@@ -57,14 +46,6 @@ typedef struct TestbedStats {
 } TestbedStats;
 
 /**
- * testbed_fault: let an operation fail if it is its turn
- * @fault: of this kind of operations
- *
- * Returns: 0, or the negative errno value to fail with.
- */
-int testbed_fault(TestbedFault *fault);
-
-/**
  * testbed_grants_init: make the machine, and QEMU's operations those on it
  * @config: what there is
  * @errp: why it cannot be made
@@ -74,10 +55,6 @@ int testbed_fault(TestbedFault *fault);
  * Returns: whether it was made.
  */
 bool testbed_grants_init(const TestbedGrantsConfig *config, Error **errp);
-
-/* How mapping and copying, and sharing, may be made to fail */
-TestbedFault *testbed_grants_fail_map(void);
-TestbedFault *testbed_grants_fail_share(void);
 
 /**
  * testbed_grants_kill: the guest dies

@@ -24,6 +24,7 @@
 #include "qemu/event_notifier.h"
 #include "qemu/module.h"
 #include "qemu/cutils.h"
+#include "qemu/error-report.h"
 #include "qemu/units.h"
 #include "qapi/error.h"
 #include "chardev/char-fe.h"
@@ -39,7 +40,9 @@
 #include "hw/i386/kvm/xenstore_impl.h"
 
 #include "../xen-pv-compat.h"
+#include "testbed-faults.h"
 #include "testbed-grants.h"
+#include "testbed-state.h"
 
 #define TYPE_XEN_TESTBED "xen-testbed"
 OBJECT_DECLARE_SIMPLE_TYPE(XenTestbed, XEN_TESTBED)
@@ -92,10 +95,7 @@ struct XenTestbed {
     XenstoreImplState *store;
     GHashTable *watch_points;
 
-    /* faults to inject */
-    TestbedFault fail_bind;
-    TestbedFault fail_notify;
-    TestbedFault fail_store;
+    char *state;                /* file that outlives QEMU, or NULL */
 
     /* lines */
     GString *input;
@@ -106,6 +106,38 @@ struct XenTestbed {
 
 /* The operations have no argument that leads to the device */
 static XenTestbed *testbed;
+
+/* Something changed that a QEMU that is killed leaves behind */
+static void testbed_keep(XenTestbed *s)
+{
+    uint8_t ports[XEN_TESTBED_PORTS];
+    Error *err = NULL;
+    uint32_t i;
+
+    if (!s->state) {
+        return;
+    }
+    for (i = 0; i < XEN_TESTBED_PORTS; i++) {
+        ports[i] = s->ports[i].state != PORT_FREE;
+    }
+    if (!testbed_state_save(s->state, s->store, ports, &err)) {
+        warn_report_err(err);
+        g_clear_pointer(&s->state, g_free);
+    }
+}
+
+/* The other ends of the channels went with the QEMU that was killed */
+static int testbed_restore(XenTestbed *s, Error **errp)
+{
+    uint8_t ports[XEN_TESTBED_PORTS] = { 0 };
+    int ret = testbed_state_load(s->state, s->store, s->domid, ports, errp);
+    uint32_t i;
+
+    for (i = 0; ret > 0 && i < XEN_TESTBED_PORTS; i++) {
+        s->ports[i].state = ports[i] ? PORT_UNBOUND : PORT_FREE;
+    }
+    return ret;
+}
 
 /* Event channels */
 
@@ -119,9 +151,14 @@ struct xenevtchn_handle {
 
 static xenevtchn_handle *testbed_evtchn_open(void)
 {
-    xenevtchn_handle *xc = g_new0(xenevtchn_handle, 1);
-    int ret = event_notifier_init(&xc->notifier, false);
+    xenevtchn_handle *xc;
+    int ret;
 
+    if (testbed_fault_errno(TESTBED_OPEN) < 0) {
+        return NULL;
+    }
+    xc = g_new0(xenevtchn_handle, 1);
+    ret = event_notifier_init(&xc->notifier, false);
     if (ret < 0) {
         g_free(xc);
         errno = -ret;
@@ -133,7 +170,7 @@ static xenevtchn_handle *testbed_evtchn_open(void)
 static int do_bind(xenevtchn_handle *xc, uint32_t domid,
                    evtchn_port_t guest_port)
 {
-    int err = testbed_fault(&testbed->fail_bind);
+    int err = testbed_fault(TESTBED_BIND);
 
     if (err) {
         return err;
@@ -189,6 +226,9 @@ static int testbed_evtchn_unbind(xenevtchn_handle *xc, evtchn_port_t port)
         errno = EINVAL;
         return -1;
     }
+    if (testbed_fault_errno(TESTBED_UNBIND) < 0) {
+        return -1;
+    }
     evtchn_cut(xc, PORT_UNBOUND);
     xc->local_port = 0;
     xc->masked = xc->deferred = false;
@@ -213,7 +253,7 @@ static void testbed_flush(XenTestbed *s);
 
 static int testbed_evtchn_notify(xenevtchn_handle *xc, evtchn_port_t port)
 {
-    int err = testbed_fault(&testbed->fail_notify);
+    int err = testbed_fault(TESTBED_NOTIFY);
 
     if (!err && (!xc->local_port || port != xc->local_port)) {
         err = -EINVAL;
@@ -233,6 +273,9 @@ static int testbed_evtchn_notify(xenevtchn_handle *xc, evtchn_port_t port)
 
 static int testbed_evtchn_pending(xenevtchn_handle *xc)
 {
+    if (testbed_fault_errno(TESTBED_PENDING) < 0) {
+        return -1;
+    }
     if (!event_notifier_test_and_clear(&xc->notifier) || !xc->local_port) {
         errno = EAGAIN;
         return -1;
@@ -435,8 +478,12 @@ static void testbed_xs_bh(void *opaque)
 
 static struct qemu_xs_handle *testbed_xs_open(void)
 {
-    struct qemu_xs_handle *h = g_new0(struct qemu_xs_handle, 1);
+    struct qemu_xs_handle *h;
 
+    if (testbed_fault_errno(TESTBED_OPEN) < 0) {
+        return NULL;
+    }
+    h = g_new0(struct qemu_xs_handle, 1);
     h->refs = 1;
     h->bh = qemu_bh_new(testbed_xs_bh, h);
     g_queue_init(&h->events);
@@ -501,7 +548,7 @@ static char **testbed_xs_directory(struct qemu_xs_handle *h,
     unsigned int i = 0;
     char **names;
     char *at;
-    int err = testbed_fault(&testbed->fail_store);
+    int err = testbed_fault(TESTBED_STORE);
 
     if (!err) {
         err = -xs_impl_directory(testbed->store, XEN_TESTBED_BACKEND, t, path,
@@ -531,7 +578,7 @@ static void *testbed_xs_read(struct qemu_xs_handle *h, xs_transaction_t t,
                              const char *path, unsigned int *len)
 {
     g_autoptr(GByteArray) data = g_byte_array_new();
-    int err = testbed_fault(&testbed->fail_store);
+    int err = testbed_fault(TESTBED_STORE);
 
     if (!err) {
         err = -xs_impl_read(testbed->store, XEN_TESTBED_BACKEND, t, path,
@@ -553,7 +600,7 @@ static bool testbed_xs_write(struct qemu_xs_handle *h, xs_transaction_t t,
                              unsigned int len)
 {
     g_autoptr(GByteArray) bytes = g_byte_array_new();
-    int err = testbed_fault(&testbed->fail_store);
+    int err = testbed_fault(TESTBED_STORE);
 
     g_byte_array_append(bytes, data, len);
     if (!err) {
@@ -564,6 +611,7 @@ static bool testbed_xs_write(struct qemu_xs_handle *h, xs_transaction_t t,
         errno = -err;
         return false;
     }
+    testbed_keep(testbed);
     return true;
 }
 
@@ -594,7 +642,7 @@ static bool testbed_xs_create(struct qemu_xs_handle *h, xs_transaction_t t,
                               unsigned int owner, unsigned int domid,
                               unsigned int perms, const char *path)
 {
-    int err = testbed_fault(&testbed->fail_store);
+    int err = testbed_fault(TESTBED_STORE);
 
     if (!err) {
         err = store_create(testbed, t, owner, domid, perms, path);
@@ -603,6 +651,7 @@ static bool testbed_xs_create(struct qemu_xs_handle *h, xs_transaction_t t,
         errno = -err;
         return false;
     }
+    testbed_keep(testbed);
     return true;
 }
 
@@ -615,6 +664,7 @@ static bool testbed_xs_destroy(struct qemu_xs_handle *h, xs_transaction_t t,
         errno = err;
         return false;
     }
+    testbed_keep(testbed);
     return true;
 }
 
@@ -625,7 +675,7 @@ static struct qemu_xs_watch *testbed_xs_watch(struct qemu_xs_handle *h,
     g_autofree char *absolute = store_absolute(XEN_TESTBED_BACKEND, path);
     struct qemu_xs_watch *watch;
     WatchPoint *point;
-    int err = testbed_fault(&testbed->fail_store);
+    int err = testbed_fault(TESTBED_STORE);
 
     if (err) {
         errno = -err;
@@ -649,7 +699,7 @@ static struct qemu_xs_watch *testbed_xs_watch(struct qemu_xs_handle *h,
 static xs_transaction_t testbed_xs_transaction_start(struct qemu_xs_handle *h)
 {
     xs_transaction_t t = XBT_NULL;
-    int err = testbed_fault(&testbed->fail_store);
+    int err = testbed_fault(TESTBED_STORE);
 
     if (!err) {
         err = -xs_impl_transaction_start(testbed->store, XEN_TESTBED_BACKEND,
@@ -665,13 +715,15 @@ static xs_transaction_t testbed_xs_transaction_start(struct qemu_xs_handle *h)
 static bool testbed_xs_transaction_end(struct qemu_xs_handle *h,
                                        xs_transaction_t t, bool abort)
 {
+    int fault = testbed_fault(TESTBED_STORE);
     int err = xs_impl_transaction_end(testbed->store, XEN_TESTBED_BACKEND, t,
-                                      !abort);
+                                      !abort && !fault);
 
-    if (err) {
-        errno = err;
+    if (fault || err) {
+        errno = fault ? -fault : err;
         return false;
     }
+    testbed_keep(testbed);
     return true;
 }
 
@@ -942,33 +994,22 @@ static int run_watch(XenTestbed *s, const char *path, bool on)
     return 0;
 }
 
-static int run_fail(XenTestbed *s, char **words, GString *answer)
+static int run_fail(char **words, GString *answer)
 {
-    TestbedFault *fault;
-    uint32_t n;
     uint32_t error = EIO;
+    int64_t left;
+    uint32_t n;
 
     if (!words[0] || parse_number(words[1], &n) ||
         (words[2] && (parse_number(words[2], &error) ||
                       error == 0 || error > 4095))) {
         return -EINVAL;
     }
-    if (!strcmp(words[0], "map")) {
-        fault = testbed_grants_fail_map();
-    } else if (!strcmp(words[0], "share")) {
-        fault = testbed_grants_fail_share();
-    } else if (!strcmp(words[0], "bind")) {
-        fault = &s->fail_bind;
-    } else if (!strcmp(words[0], "notify")) {
-        fault = &s->fail_notify;
-    } else if (!strcmp(words[0], "store")) {
-        fault = &s->fail_store;
-    } else {
-        return -EINVAL;
+    left = testbed_fault_set(words[0], n, error);
+    if (left < 0) {
+        return left;
     }
-    g_string_append_printf(answer, "%u", fault->countdown);
-    fault->countdown = n;
-    fault->error = error;
+    g_string_append_printf(answer, "%" PRId64, left);
     return 0;
 }
 
@@ -1033,7 +1074,7 @@ static int run_request(XenTestbed *s, char **words, GString *answer)
         return 0;
     }
     if (!strcmp(verb, "fail")) {
-        return run_fail(s, words + 1, answer);
+        return run_fail(words + 1, answer);
     }
     if (!strcmp(verb, "vanish")) {
         return testbed_vanish(s);
@@ -1059,6 +1100,7 @@ static void testbed_line(XenTestbed *s, const char *line, size_t len)
         goto out;
     }
     err = run_request(s, words + 1, answer);
+    testbed_keep(s);
 
 out:
     if (err) {
@@ -1179,6 +1221,7 @@ static bool testbed_use_memory(XenTestbed *s, Error **errp)
 static void testbed_realize(DeviceState *dev, Error **errp)
 {
     XenTestbed *s = XEN_TESTBED(dev);
+    int restored;
 
     if (xen_xenstore_ops || xen_mode != XEN_DISABLED) {
         error_setg(errp, "there is a Xen already: a testbed must be the only "
@@ -1210,7 +1253,13 @@ static void testbed_realize(DeviceState *dev, Error **errp)
     s->output = g_string_new(NULL);
     s->watch_points = g_hash_table_new(g_str_hash, g_str_equal);
     s->store = xs_impl_create(s->domid);
-    testbed_populate_store(s);
+    restored = s->state ? testbed_restore(s, errp) : 0;
+    if (restored < 0) {
+        return;
+    }
+    if (!restored) {
+        testbed_populate_store(s);
+    }
 
     testbed = s;
     xen_domid = s->domid;
@@ -1236,6 +1285,7 @@ static const Property testbed_properties[] = {
                        XEN_TESTBED_LIMIT),
     DEFINE_PROP_UINT32("maptrack", XenTestbed, grants.maptrack,
                        XEN_TESTBED_MAPTRACK),
+    DEFINE_PROP_STRING("state", XenTestbed, state),
 };
 
 static void testbed_class_init(ObjectClass *klass, XEN_PV_CLASS_DATA *data)

@@ -144,8 +144,9 @@ struct XenPvBackendClass {
  * @opaque: the owner's
  * @more: set to whether there is more to do than this call could
  *
- * It must not close the channel, and should return soon once
- * xen_pv_load_enough() says so.
+ * It must close no channel of the card, neither this one, which is used once
+ * it returns, nor another, as all of them may be about to be served.  It should
+ * return soon once xen_pv_load_enough() says so.
  *
  * Returns: more than 0 if there was anything to do.
  */
@@ -293,5 +294,16 @@ void xen_pv_backend_revive(const char *type);
  */
 XenPgdirMapper *xen_pv_mapper_new(XenPvBackend *backend, uint32_t max_pages,
                                   Error **errp);
+
+/**
+ * xen_pv_unmap: unmap grants, and say so if they cannot be unmapped
+ * @xgt: the handle by which they were mapped
+ * @domid: whose they are
+ * @addr: where they are mapped
+ * @refs: their references
+ * @count: how many
+ */
+void xen_pv_unmap(xengnttab_handle *xgt, uint32_t domid, void *addr,
+                  const uint32_t *refs, uint32_t count);
 
 #endif /* HW_XEN_XEN_PV_BACKEND_H */

@@ -24,6 +24,12 @@
  * call, all of them or none, and -EINVAL whatever is wrong with one.  A domain
  * can have "maptrack" mappings.
  *
+ * When QEMU is killed
+ * -------------------
+ * Then the guest's memory stays, as it is a file, and with "state=FILE" the
+ * xenstore and the guest's ports do.  A QEMU that is started again with the
+ * same files goes on with that; nothing is mapped, shared or bound then.
+ *
  * Lines
  * -----
  * The guest sends requests, a line each, and may send several before it reads
@@ -60,10 +66,26 @@
  *   SEQ stats               "NAME=N" words: see XEN_TESTBED_STATS
  *   SEQ reset-peak          the peak becomes what is mapped now
  *   SEQ fail WHAT N [ERRNO] let the N-th next operation of the backend fail:
- *                           1 is the next one, 0 takes it back.  WHAT is
- *                           "map", "share", "bind", "notify" or "store";
- *                           answers what was left of the last N, 0 when it
- *                           has failed
+ *                           1 is the next one, 0 takes it back; answers
+ *                           what was left of the last N, 0 when it has
+ *                           failed.  WHAT is one of
+ *                             open     opening a grant device, an event
+ *                                      channel handle or xenstore
+ *                             map      mapping grants
+ *                             unmap    unmapping them; they stay mapped
+ *                             copy     grant copy
+ *                             share    allocating and granting pages
+ *                             replace  putting other memory in the place of
+ *                                      mapped or shared pages
+ *                             bind     binding an event channel
+ *                             unbind   unbinding it; it stays bound until its
+ *                                      handle is closed
+ *                             notify   notifying the guest
+ *                             pending  asking which channel has an event,
+ *                                      which stays pending
+ *                             store    reading, writing, creating, listing
+ *                                      and watching nodes, the start and the
+ *                                      end of a transaction
  *   SEQ vanish              the domain dies: its ports are closed, its
  *                           xenstore directory goes, and no more of its
  *                           grants can be mapped; mappings stay, but for
