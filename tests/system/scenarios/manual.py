@@ -47,7 +47,7 @@ def refused(bench, guest, name, devices=(), log=False, **config):
     if not tap.ok(status != 0, "%s: xl create fails" % guest, out):
         raise Failure("a guest that should not be")
     if log:
-        out += machine.sh("cat /share/log/qemu-dm-%s.log" % guest)
+        out += "\n" + machine.sh("cat /share/log/qemu-dm-%s.log" % guest)
     quotes(bench, "%s: why" % guest, name, out)
     _, listed = machine.sh("xl list", check=False)
     tap.ok(guest not in listed, "%s: no domain is left" % guest, listed)
