@@ -331,11 +331,14 @@ static void ask_too_much(Trouble *t)
     g_assert_cmpuint(xen_front_pgdir_free(pgdir), ==, 0);
 }
 
+/* Twice in a second; on a machine that is busy it may take some more tries */
 static void connect_too_often(Trouble *t)
 {
+    g_autoptr(GPtrArray) quotes = quoted("max-connects");
+    Search s = { .trouble = t, .quotes = quotes };
     int i;
 
-    for (i = 0; i < 4; i++) {
+    for (i = 0; i < 50 && !all_said(&s); i++) {
         connect_display(t);
         g_assert_cmpint(xen_front_display_unload(t->qemu.display), ==, 0);
     }
@@ -553,7 +556,7 @@ static const Mistake mistakes[] = {
     { "maptrack", DISPLAY, ",maptrack=300", draw_beyond_limit },
     { "gntdev-limit", DISPLAY, ",limit=300", draw_beyond_limit },
     { "max-load", DISPLAY ",max-load=1", "", ask_too_much },
-    { "max-connects", DISPLAY ",max-connects=2", "", connect_too_often },
+    { "max-connects", DISPLAY ",max-connects=1", "", connect_too_often },
     { "ring", DISPLAY, "", break_ring },
     { "node", DISPLAY ",x-connect-pause=0", "", publish_no_number },
     { "version", DISPLAY ",x-connect-pause=0", "", publish_version },

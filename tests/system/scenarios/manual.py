@@ -84,7 +84,7 @@ def first_guest(bench):
     tap.ok(status == 0 and "Front Right" in out, "guest: " + speakers, out)
 
     listing, = manual.printed("scenario manual/keyboard")
-    status, out = guest.sh(listing, check=False)
+    _, out = guest.sh(listing, check=False)
     tap.ok("Xen Virtual Keyboard" in out and "Xen Virtual Pointer" in out,
            "guest: %s lists keyboard and pointer" % listing, out)
 
