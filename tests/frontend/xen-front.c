@@ -6,6 +6,8 @@
  * It obeys commands, and does nothing by itself: what a guest's page is mapped
  * for, and when, can be looked at from the other side after each.
  *
+ * With --testbed it is the guest of a fake Xen instead, QEMU's xen-testbed.
+ *
  * Copyright (c) 2026 The Xen PV display and sound for QEMU authors
  */
 
@@ -18,6 +20,7 @@
 #include "xen-front-display.h"
 #include "xen-front-sound.h"
 #include "xen-guest-real.h"
+#include "xen-guest-testbed.h"
 
 /* Cards that are tried have number 0 */
 #define FRONT_CARD          0
@@ -90,6 +93,34 @@ static int display_draw(Front *f, char **args)
         ret = -ETIMEDOUT;
     }
     return ret || !c->bad_events ? ret : -EPROTO;
+}
+
+/* Linux, too, awaits the event before it flips again */
+static int display_flips(Front *f, char **args)
+{
+    int64_t start = g_get_monotonic_time();
+    int count = atoi(args[0]);
+    XenFrontConnector *c;
+    int i;
+
+    if (!f->buffer) {
+        return -EINVAL;
+    }
+    c = &f->display->connectors[0];
+    for (i = 0; i < count; i++) {
+        uint64_t events = c->events;
+        int ret = xen_front_flip(c, f->buffer->fb);
+
+        if (ret < 0) {
+            return ret;
+        }
+        if (!xen_front_wait_events(c, events + 1, XEN_GUEST_DEADLINE)) {
+            return -ETIMEDOUT;
+        }
+    }
+    printf("# %d flips in %.3f s\n", count,
+           (g_get_monotonic_time() - start) / 1e6);
+    return c->bad_events ? -EPROTO : 0;
 }
 
 static int display_destroy(Front *f, char **args)
@@ -206,6 +237,75 @@ static int sound_play(Front *f, char **args)
     return xen_front_stream_trigger(s, XENSND_OP_TRIGGER_STOP) ?: ret;
 }
 
+static XenFrontStream *capture_stream(Front *f)
+{
+    uint32_t i;
+
+    for (i = 0; f->sound && i < f->sound->nr_streams; i++) {
+        if (f->sound->streams[i].capture) {
+            return &f->sound->streams[i];
+        }
+    }
+    return NULL;
+}
+
+/* What the card has put behind position @done, to the end of the buffer */
+static int record_more(XenFrontStream *s, uint64_t done, size_t length,
+                       FILE *file)
+{
+    uint32_t offset = done % s->buffer_size;
+    uint64_t ready;
+    int ret;
+
+    if (!xen_front_stream_wait_position(s, done + 1,
+                                        FRONT_SOUND_PATIENCE * 1000)) {
+        return -ETIMEDOUT;
+    }
+    ready = MIN(MIN(s->position - done, s->buffer_size - offset), length);
+    ret = xen_front_stream_rw(s, XENSND_OP_READ, offset, ready);
+    if (ret < 0) {
+        return ret;
+    }
+    return fwrite(s->pgdir->data + offset, ready, 1, file) == 1 ? ready : -EIO;
+}
+
+static int record(XenFrontStream *s, size_t length, FILE *file)
+{
+    size_t done = 0;
+    int ret = xen_front_stream_trigger(s, XENSND_OP_TRIGGER_START);
+
+    while (ret >= 0 && done < length) {
+        ret = record_more(s, done, length - done, file);
+        done += MAX(ret, 0);
+    }
+    return ret < 0 ? ret
+                   : xen_front_stream_trigger(s, XENSND_OP_TRIGGER_STOP);
+}
+
+static int sound_record(Front *f, char **args)
+{
+    XenFrontStream *s = capture_stream(f);
+    size_t second = 48000 * 4;
+    FILE *file;
+    int ret, closed;
+
+    if (!s) {
+        return -ENODEV;
+    }
+    file = fopen(args[1], "w");
+    if (!file) {
+        return -errno;
+    }
+    ret = xen_front_stream_open(s, 48000, XENSND_PCM_FORMAT_S16_LE, 2, second,
+                                second / 10);
+    if (!ret) {
+        ret = record(s, atoi(args[0]) * second, file);
+        closed = xen_front_stream_close(s);
+        ret = ret ?: closed;
+    }
+    return fclose(file) ? -EIO : ret;
+}
+
 static int sound_close(Front *f, char **args)
 {
     if (!f->sound || !f->sound->streams[0].pgdir) {
@@ -279,6 +379,8 @@ static const FrontCommand commands[] = {
     { "connect-display", 0, "connect to display 0", display_connect },
     { "draw", 1, "SEED: show a picture, and wait for its flip's event",
       display_draw },
+    { "flips", 1, "N: flip the picture so often, each after the last one's "
+      "event", display_flips },
     { "destroy", 0, "turn the screen off and destroy the picture's buffer",
       display_destroy },
     { "disconnect-display", 0, "as Linux does when its driver is unloaded",
@@ -287,6 +389,8 @@ static const FrontCommand commands[] = {
     { "open", 1, "RATE: open the first stream: S16_LE, stereo", sound_open },
     { "play", 1, "FILE: play a file of such samples", sound_play },
     { "close", 0, "close the stream", sound_close },
+    { "record", 2, "SECONDS FILE: record from the first stream that does, at "
+      "48000 Hz", sound_record },
     { "disconnect-sound", 0, "as Linux does when its driver is unloaded",
       sound_unload },
     { "cycles", 1, "N: connect, use and disconnect both, N times", cycles },
@@ -298,10 +402,12 @@ static void usage(void)
 {
     size_t i;
 
-    printf("usage: xen-front < COMMANDS\n\n"
+    printf("usage: xen-front [--testbed MEMORY SOCKET] < COMMANDS\n\n"
            "Be the frontend of this guest's PV display and sound card. Linux's "
            "own drivers,\ndrm_xen_front and snd_xen_front, must not be loaded; "
-           "xen-gntalloc and xen-evtchn\nmust be.\n\n"
+           "xen-gntalloc and xen-evtchn\nmust be. With --testbed, be the guest of QEMU's "
+           "xen-testbed: the file of its\nmemory, the socket of its character "
+           "device.\n\n"
            "Each line of input is a command. It is answered by a line \"ok\" "
            "or \"failed: WHY\",\nafter any number of lines that begin with "
            "\"#\". Commands:\n\n");
@@ -332,11 +438,14 @@ int main(int argc, char **argv)
     char line[1024];
     Front f = { 0 };
 
-    if (argc > 1) {
+    if (argc == 4 && g_str_equal(argv[1], "--testbed")) {
+        f.guest = xen_guest_new(argv[2], argv[3], &err);
+    } else if (argc == 1) {
+        f.guest = xen_guest_new_real(&err);
+    } else {
         usage();
         return g_str_equal(argv[1], "--help") ? 0 : 2;
     }
-    f.guest = xen_guest_new_real(&err);
     if (!f.guest) {
         fprintf(stderr, "xen-front: %s\n", err->message);
         return 1;
