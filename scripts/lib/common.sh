@@ -14,6 +14,7 @@
 #   step TEXT...                headline of a longer step
 #   die TEXT...                 one sentence on stderr, exit status 1
 #   need_packages PKG...        install what is missing of these packages
+#   has_packages PKG...         whether this release of Debian has all of these
 #   need_meson                  sets $meson and $python (meson 1.5 or newer)
 #   need_ccache                 sets $cc to a gcc behind ccache
 #   private_apt SUITE CMD...    run an apt command on another Debian suite
@@ -148,6 +149,21 @@ need_packages()
         fi
     fi
     rm -f "$log"
+}
+
+# has_packages PKG...: whether all are installed, or could be.  A machine may
+# have no package lists yet.
+has_packages()
+{
+    local pkg
+    local -a missing
+
+    mapfile -t missing < <(missing_packages "$@")
+    for pkg in "${missing[@]}"; do
+        apt-cache show "$pkg" >/dev/null 2>&1 && continue
+        as_root apt-get update >/dev/null 2>&1 </dev/null || true
+        apt-cache show "$pkg" >/dev/null 2>&1 || return 1
+    done
 }
 
 # The mirror this machine itself uses for its own release of Debian
