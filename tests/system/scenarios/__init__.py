@@ -16,6 +16,7 @@ from .hostile import scenario_cycles, scenario_hostile
 from .input import scenario_input
 from .manual import scenario_manual
 from .newer import scenario_newer
+from .packages import scenario_packages
 from .pair import scenario_pair
 from .restart import scenario_restart
 from .sound import (scenario_newer_sound, scenario_newest_sound,
@@ -25,6 +26,7 @@ from .toolstack import scenario_toolstack
 SCENARIOS = {
     "device": scenario_device,
     "toolstack": scenario_toolstack,
+    "packages": scenario_packages,
     "restart": scenario_restart,
     "pair": scenario_pair,
     "newer": scenario_newer,
