@@ -167,9 +167,11 @@ def pack_dom0(prefix, tools, to):
     pack_programs({"qemu": program,
                    "xen-grants": os.path.join(tools, "xen-grants")},
                   to, "/opt/qemu")
-    keymaps = os.path.join(prefix, "share", "qemu", "keymaps")
-    if os.path.isdir(keymaps):
-        shutil.copytree(keymaps, os.path.join(to, "share/qemu/keymaps"))
+    # keymaps and firmware, but no network card's
+    data = os.path.join(prefix, "share", "qemu")
+    if os.path.isdir(data):
+        shutil.copytree(data, os.path.join(to, "share/qemu"),
+                        ignore=shutil.ignore_patterns("*.rom"))
 
 
 def pack_guest(tools, logs):
