@@ -14,6 +14,7 @@ from .front import scenario_front
 from .helper import scenario_helper
 from .hostile import scenario_cycles, scenario_hostile
 from .input import scenario_input
+from .libvirt import scenario_libvirt, scenario_libvirt_virtual
 from .manual import scenario_manual
 from .newer import scenario_newer
 from .packages import scenario_packages
@@ -37,6 +38,8 @@ SCENARIOS = {
     "record": scenario_record,
     "newer-sound": scenario_newer_sound,
     "newest-sound": scenario_newest_sound,
+    "libvirt": scenario_libvirt,
+    "libvirt-virtual": scenario_libvirt_virtual,
     "front": scenario_front,
     "cycles": scenario_cycles,
     "hostile": scenario_hostile,

@@ -74,7 +74,7 @@ def expect(bench, guest, what, *expected):
         missing = set(expected) - set(seen)
         if not missing or time.monotonic() > deadline:
             break
-    bench.tap.ok(not missing, "input: " + what,
+    bench.tap.ok(not missing, "%s: %s" % (guest.name, what),
                  "missing: %s, seen: %s" % (sorted(missing), seen)
                  if missing else None)
     guest.sh("for log in /tmp/event*.log; do : > $log; done")

@@ -249,6 +249,10 @@ def add(bench, guest, device, audiodev, streams):
 def nothing_stays(bench, guest):
     domid = guest.domid
     bench.nothing_stays(guest)
+    no_card_is_left(bench, guest, domid)
+
+
+def no_card_is_left(bench, guest, domid):
     gone, out = bench.machine.until(
         "! xenstore-ls -f /local/domain/0/backend/vsnd 2>/dev/null | "
         "grep '/vsnd/%d/'" % domid, 10)
