@@ -7,8 +7,8 @@ import time
 
 from xensystem import Failure
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-TOP = os.path.dirname(os.path.dirname(os.path.dirname(HERE)))
+TOP = os.path.abspath(os.path.join(os.path.dirname(__file__), "../../.."))
+PACKAGES = ("qemu-system-xen-pv", "xen-grants")
 PROGRAM = "/usr/lib/xen/bin/xen-pv-qemu"
 
 
@@ -16,6 +16,7 @@ def scenario_packages(bench):
     """a guest of the installed packages, xl's own choice of a QEMU"""
     tap, machine = bench.tap, bench.machine
     provide_packages(machine)
+    machine.progress.begin("installing packages")
     start = time.monotonic()
     status, out = machine.sh(
         # nothing is to be started, or stopped
@@ -23,8 +24,10 @@ def scenario_packages(bench):
         "chmod +x /usr/sbin/policy-rc.d; "
         "DEBIAN_FRONTEND=noninteractive PATH=$PATH:/usr/sbin:/sbin "
         "dpkg --force-unsafe-io --install /share/debs/*.deb", 600, check=False)
-    if not tap.ok(status == 0, "packages: dpkg installs them", out,
-                  "%.0f s" % (time.monotonic() - start)):
+    machine.progress.end()
+    if not tap.ok(status == 0, "packages: dpkg installs them",
+                  "%.0f s" % (time.monotonic() - start),
+                  None if status == 0 else out):
         raise Failure("no packages")
     guest = bench.guest("installed", config={
         "device_model_override": None,
@@ -40,28 +43,27 @@ def scenario_packages(bench):
            "packages: the installed xen-grants lists what is mapped", out)
     bench.nothing_stays(guest)
     status, out = machine.sh(
-        "PATH=$PATH:/usr/sbin:/sbin dpkg --purge qemu-system-xen-pv xen-grants",
+        "PATH=$PATH:/usr/sbin:/sbin dpkg --purge " + " ".join(PACKAGES),
         300, check=False)
     tap.ok(status == 0, "packages: dpkg removes them", out)
 
 
 def provide_packages(machine):
     """Put the packages, with all they need, where the control domain is."""
-    machine.progress.begin("building packages")
+    status, debs = (os.path.join(machine.share, name)
+                    for name in ("status", "debs"))
     machine.sh("cp /var/lib/dpkg/status /share/status")
-    debs = os.path.join(TOP, "build", "deb")
-    for command in (
-            [os.path.join(TOP, "scripts", "build-deb")],
-            [os.path.join(HERE, "..", "fetch-packages"),
-             os.path.join(machine.share, "status"),
-             os.path.join(machine.share, "debs")]):
-        if command[0].endswith("fetch-packages"):
-            command += glob.glob(os.path.join(debs, "qemu-system-xen-pv_*"))
-            command += glob.glob(os.path.join(debs, "xen-grants_*"))
-        done = subprocess.run(command, text=True, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT,
-                              stdin=subprocess.DEVNULL)
-        if done.returncode:
-            raise Failure("%s: %s" % (os.path.basename(command[0]),
-                                      done.stdout[-800:]))
+    machine.progress.begin("building packages")
+    run(os.path.join(TOP, "scripts", "build-deb"))
+    run(os.path.join(TOP, "tests", "system", "fetch-packages"), status, debs,
+        *(path for name in PACKAGES for path in glob.glob(
+            os.path.join(TOP, "build", "deb", name + "_*.deb"))))
     machine.progress.end()
+
+
+def run(*command):
+    done = subprocess.run(command, text=True, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    if done.returncode:
+        raise Failure("%s: %s" % (os.path.basename(command[0]),
+                                  done.stdout[-800:]))
