@@ -26,6 +26,7 @@
 #include "hw/qdev-properties.h"
 #include "hw/xen/xen-bus-helper.h"
 #include "hw/xen/xen-pv-backend.h"
+#include "migration/vmstate.h"
 #include "monitor/qdev.h"
 #include "qapi/error.h"
 #include "qemu/cutils.h"
@@ -408,6 +409,46 @@ static void xen_pv_state_changed(void *opaque, const char *path)
     xen_device_backend_set_state(xendev, XenbusStateClosing);
     xen_device_backend_set_state(xendev, XenbusStateClosed);
 }
+
+/* ---------------------------------------------------------------- save */
+
+/*
+ * There is no state of a card to be saved: when a guest is restored, its
+ * driver connects anew.  But it must not be connected while it is saved.
+ * Linux's drivers do not resume.  In the restored domain they free event
+ * channels by the numbers that these had before, and cut off what has got the
+ * same number since, be it a disk.  So refuse, while the guest can go on.
+ *
+ * This is for guests whose QEMU is asked for its state, HVM guests.
+ */
+static bool xen_pv_save_needed(void *opaque)
+{
+    return XEN_PV_BACKEND(opaque)->connected;
+}
+
+static int xen_pv_pre_save(void *opaque)
+{
+    XenPvBackend *backend = opaque;
+    const char *type = XEN_DEVICE_GET_CLASS(backend)->backend;
+    const char *id = DEVICE(backend)->id;
+
+    error_report("%s: the guest cannot be saved while its driver is "
+                 "connected, as it would break in the restored guest: "
+                 "remove the card before (xl %s-detach, or device_del %s), "
+                 "and add it again afterwards",
+                 backend->xendev.backend_path, type, id ?: "ID");
+
+    return -EBUSY;
+}
+
+static const VMStateDescription xen_pv_vmstate = {
+    .name = TYPE_XEN_PV_BACKEND,
+    .needed = xen_pv_save_needed,
+    .pre_save = xen_pv_pre_save,
+    .fields = (const VMStateField[]) {
+        VMSTATE_END_OF_LIST()
+    },
+};
 
 /* ---------------------------------------------------------- life cycle */
 
@@ -796,6 +837,7 @@ static void xen_pv_class_init(ObjectClass *class, XEN_PV_CLASS_DATA *data)
     device_class_set_parent_unrealize(DEVICE_CLASS(class),
         xen_pv_device_unrealize,
         &XEN_PV_BACKEND_CLASS(class)->parent_unrealize);
+    DEVICE_CLASS(class)->vmsd = &xen_pv_vmstate;
     xendev_class->get_name = xen_pv_get_name;
     xendev_class->get_frontend_path = xen_pv_get_frontend_path;
     xendev_class->realize = xen_pv_realize;

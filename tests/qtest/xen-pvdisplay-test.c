@@ -933,6 +933,49 @@ static void test_unplug(const void *testbed)
     xen_pv_test_end(&t);
 }
 
+/* What xl asks of an HVM guest's QEMU when it saves the guest */
+static QDict *save(XenPvTest *t)
+{
+    g_autofree char *file = g_strdup_printf("%s/state", t->dir);
+    QDict *answer = qtest_qmp(t->qts, "{ 'execute': 'xen-save-devices-state',"
+                              " 'arguments': { 'filename': %s } }", file);
+
+    unlink(file);
+
+    return answer;
+}
+
+/* Not while the guest is connected; nothing is changed by that */
+static void test_save(const void *testbed)
+{
+    XenFrontBuffer *a;
+    QDict *answer;
+    XenPvTest t;
+
+    xen_pv_test_start(&t, testbed, CARD);
+    answer = save(&t);
+    g_assert_true(qdict_haskey(answer, "return"));
+    qobject_unref(answer);
+
+    xen_pv_test_connect(t.display);
+    a = new_buffer(&t, LEFT_WIDTH, LEFT_HEIGHT, COOKIE_A);
+    xen_front_buffer_draw(a, 1);
+    g_assert_cmpint(show(left(&t), a), ==, 0);
+    answer = save(&t);
+    qmp_expect_error_and_unref(answer, "GenericError");
+    check_left(&t, 1);
+    xen_front_buffer_draw(a, 2);
+    check_left(&t, 2);
+    g_assert_cmpint(switch_off(left(&t)), ==, 0);
+    end_buffer(&t, a);
+
+    xen_pv_test_unload(&t);
+    answer = save(&t);
+    g_assert_true(qdict_haskey(answer, "return"));
+    qobject_unref(answer);
+    xen_pv_test_end(&t);
+}
+
 static void test_hotplug(const void *testbed)
 {
     XenFrontBuffer *a;
@@ -2039,6 +2082,7 @@ static const TestCase cases[] = {
     { "vanish", test_vanish },
     { "quit", test_quit },
     { "unplug", test_unplug },
+    { "save", test_save },
     { "hotplug", test_hotplug },
     { "detach", test_detach },
     { "toolstack", test_toolstack },
