@@ -28,16 +28,19 @@ FORMATS = {"AR24": (8, 8, 8), "RG24": (8, 8, 8), "RG16": (5, 6, 5),
 FLIPS_LEAST, FLIPS_MOST = 20, 66
 
 
-def documented(name):
-    """Settings of xl.cfg as the manual prints them, after a comment there."""
-    with open(MANUAL) as f:
+def documented(name, page="xen-pv"):
+    """Settings of xl.cfg as a manual prints them, after a comment there."""
+    path = os.path.join(os.path.dirname(MANUAL), page + ".rst")
+    with open(path) as f:
         found = re.search(r"^\.\. tests/system runs this: %s\n"
                           r"\.\. code-block:: none\n\n((?:   .*\n)+)" %
                           re.escape(name), f.read(), re.M)
     if not found:
-        raise Failure("%s has no example '%s'" % (MANUAL, name))
+        raise Failure("%s has no example '%s'" % (path, name))
+    # A value may go on in lines that are indented deeper.
+    text = re.sub(r"\n    +", " ", found.group(1))
     settings = {"vfb": None, "device_model_args_pv": []}
-    for line in found.group(1).splitlines():
+    for line in text.splitlines():
         key, value = line.split("=", 1)
         settings[key.strip()] = ast.literal_eval(value.strip())
     return settings
@@ -185,17 +188,20 @@ class Bench:
         out = guest.sh(CARD + " -c", 60)
         return re.findall(r"^(\d+)\s+\d+\s+connected\s+(\S+)", out, re.M)
 
+    def screendump(self, guest, console=None, head=0):
+        """What a console shows; without a name the first one."""
+        file = "%s-%s-%d.ppm" % (guest.name, console or "first", head)
+        which = {"device": console, "head": head} if console else {}
+        guest.qmp("screendump", filename="/share/" + file, **which)
+        return pictures.read_ppm(os.path.join(self.machine.share, file))
+
     def shown(self, guest, console, head, expected, timeout=60, roughly=False):
         """Wait until a console shows a picture; return a complaint or None."""
-        file = "%s-%s-%d.ppm" % (guest.name, console, head)
-        path = os.path.join(self.machine.share, file)
         deadline = time.monotonic() + timeout * self.machine.patience
         self.machine.progress.begin("waiting for the picture on %s head %d" %
                                     (console, head))
         while True:
-            guest.qmp("screendump", device=console, head=head,
-                      filename="/share/" + file)
-            picture = pictures.read_ppm(path)
+            picture = self.screendump(guest, console, head)
             complaint = picture.difference(expected)
             # Colours on an edge are shared, and all are rounded twice
             if complaint and roughly and picture.resembles(expected, 8, 0.02):
@@ -203,8 +209,8 @@ class Bench:
             if complaint is None or time.monotonic() > deadline:
                 break
         self.machine.progress.end()
-        picture.write_png(os.path.join(self.machine.logs,
-                                       file.replace(".ppm", ".png")))
+        picture.write_png(os.path.join(
+            self.machine.logs, "%s-%s-%d.png" % (guest.name, console, head)))
         return complaint
 
     def picture_comes(self, guest, what, console, head, connector, width,

@@ -338,6 +338,18 @@ class Machine:
             os.unlink(os.path.join(self.share, name))
         self.kernels.add(version)
 
+    def provide_installed_kernel(self, version):
+        """Bring a kernel as Debian installs it; that of 6.1 is dom0's, too."""
+        if version != "6.1":
+            raise Failure("no installed kernel %s for a guest" % version)
+        name = "vmlinuz-" + version
+        if name in self.kernels:
+            return
+        shutil.copy(self.image("vmlinuz"),
+                    os.path.join(self.share, name))
+        self.sh("mv /share/%s /images" % name, 60)
+        self.kernels.add(name)
+
     def sh(self, cmd, timeout=30, check=True):
         """Run a command in the control domain and return what it prints."""
         status, out = self.ask("sh", timeout, cmd=cmd)
@@ -399,18 +411,21 @@ MINIMUM = {"vfb": ["vnc=1"], "device_model_args_pv": ["-vga", "xenfb"]}
 
 
 class Guest:
-    """A paravirtual Linux guest whose QEMU is the one under test."""
+    """A Linux guest, of type pv unless told, with the QEMU under test."""
 
     def __init__(self, machine, name, qemu_args=(), config=None,
                  kernel="6.1"):
         """A guest, not yet created; config has further settings of xl.cfg."""
         self.machine, self.name, self.kernel = machine, name, kernel
+        config = config or {}
+        # The firmware of an HVM guest wants a kernel as it is installed.
+        self.hvm = config.get("type") == "hvm"
         self.qmp_path = "/run/qmp-%s" % name
         self.domid = None
         settings = {
             "name": name,
             "type": "pv",
-            "kernel": "/images/vmlinux-" + kernel,
+            "kernel": "/images/vmlinu%s-%s" % ("xz"[self.hvm], kernel),
             "ramdisk": "/images/guest-%s.cpio" % kernel,
             "extra": "console=hvc0 rdinit=/init quiet",
             "memory": 256,
@@ -419,10 +434,11 @@ class Guest:
             "device_model_version": "qemu-xen",
             "device_model_override": "/opt/qemu/bin/qemu",
         }
-        settings.update(MINIMUM)
-        settings.update(config or {})
-        settings["device_model_args_pv"] = [
-            *settings.get("device_model_args_pv", []), *qemu_args,
+        settings.update({} if self.hvm else MINIMUM)
+        settings.update(config)
+        args = "device_model_args_hvm" if self.hvm else "device_model_args_pv"
+        settings[args] = [
+            *settings.get(args, []), *qemu_args,
             "-qmp", "unix:%s,server=on,wait=off" % self.qmp_path]
         with open(os.path.join(machine.share, name + ".cfg"), "w") as f:
             for key, value in settings.items():
@@ -432,6 +448,8 @@ class Guest:
     def create(self, timeout=60):
         """Run xl create; return how many seconds it took."""
         self.machine.provide_kernel(self.kernel)
+        if self.hvm:
+            self.machine.provide_installed_kernel(self.kernel)
         self.machine.progress.begin("creating guest %s" % self.name)
         start = time.monotonic()
         self.machine.sh("xl create /share/%s.cfg" % self.name, timeout)
@@ -507,6 +525,12 @@ class Guest:
         self.domid = int(out)
         self.machine.progress.end()
         return old
+
+    def is_another_domain(self):
+        """Go on with a running guest that has got another number."""
+        self.domid = int(self.machine.sh("xl domid %s" % self.name))
+        self.machine.ask("hang_up", path=self.qmp_path)
+        self.machine.ask("console", domid=self.domid, again=True)
 
     def destroy(self, timeout=60):
         self.machine.progress.begin("destroying guest %s" % self.name)

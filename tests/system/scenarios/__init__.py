@@ -14,6 +14,7 @@ from .front import scenario_front
 from .helper import scenario_helper
 from .hostile import scenario_cycles, scenario_hostile
 from .input import scenario_input
+from .kinds import scenario_hvm, scenario_pvh
 from .libvirt import scenario_libvirt, scenario_libvirt_virtual
 from .manual import scenario_manual
 from .newer import scenario_newer
@@ -44,4 +45,6 @@ SCENARIOS = {
     "cycles": scenario_cycles,
     "hostile": scenario_hostile,
     "be-alloc": scenario_bealloc,
+    "pvh": scenario_pvh,
+    "hvm": scenario_hvm,
 }
