@@ -60,8 +60,7 @@ def first_guest(bench):
     for line in manual.printed("scenario manual/start"):
         key, _, value = line.partition(" = ")
         config[key] = ast.literal_eval(value)
-    # Where this QEMU is, and no sound card that the host has not
-    del config["device_model_override"]
+    # No sound card that the host has not
     config["device_model_args_pv"] = [
         arg.replace("alsa,", "none,") for arg in
         config["device_model_args_pv"]]
