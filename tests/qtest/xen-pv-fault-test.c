@@ -231,9 +231,16 @@ static bool sound_open(Life *life)
     return good;
 }
 
+/* A stream that did not open may not be served at all: do not wait for that */
+static bool is_open(Life *life, int i)
+{
+    return voice(life, i)->pgdir;
+}
+
 static bool sound_volume(Life *life)
 {
-    return xen_front_stream_rw(voice(life, 0), XENSND_OP_GET_VOLUME, 0,
+    return is_open(life, 0) &&
+           xen_front_stream_rw(voice(life, 0), XENSND_OP_GET_VOLUME, 0,
                                8) == 0 &&
            xen_front_stream_rw(voice(life, 0), XENSND_OP_SET_VOLUME, 0,
                                8) == 0;
@@ -243,11 +250,12 @@ static bool sound_start(Life *life)
 {
     static const uint8_t noise[BUFFER];
 
-    return voice(life, 0)->pgdir &&
+    return is_open(life, 0) &&
            xen_front_stream_write(voice(life, 0), noise,
                                   sizeof(noise)) == sizeof(noise) &&
            xen_front_stream_trigger(voice(life, 0),
                                     XENSND_OP_TRIGGER_START) == 0 &&
+           is_open(life, 1) &&
            xen_front_stream_trigger(voice(life, 1),
                                     XENSND_OP_TRIGGER_START) == 0;
 }
@@ -263,14 +271,16 @@ static bool sound_play(Life *life)
 
 static bool sound_stop(Life *life)
 {
-    return xen_front_stream_trigger(voice(life, 0),
+    return is_open(life, 0) &&
+           xen_front_stream_trigger(voice(life, 0),
                                     XENSND_OP_TRIGGER_STOP) == 0;
 }
 
 /* One of both, and the other ends with the connection */
 static bool sound_close(Life *life)
 {
-    return xen_front_stream_close(voice(life, 1)) == 0;
+    return is_open(life, 1) &&
+           xen_front_stream_close(voice(life, 1)) == 0;
 }
 
 static const Step sound_steps[] = {

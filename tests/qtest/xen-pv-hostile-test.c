@@ -151,8 +151,8 @@ static void test_group(const void *group)
     }
     printf("# %s: %u attacks tried, %u survived, %" PRIu64 " pages left "
            "mapped, %" PRIu64 " flips and %" PRIu64 " ms of sound beside "
-           "them\n", (const char *)group, tally.tried, tally.survived, tally.left,
-           s.witness.flips, s.witness.frames / 48);
+           "them\n", (const char *)group, tally.tried, tally.survived,
+           tally.left, s.witness.flips, s.witness.frames / 48);
     total.tried += tally.tried;
     total.survived += tally.survived;
     total.left += tally.left;
