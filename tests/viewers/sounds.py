@@ -16,6 +16,10 @@ FACTOR = 0x9e3779b1
 INVERSE = pow(FACTOR, -1, 1 << 32)
 
 
+class Gap(Failure):
+    """Something is missing between what was recorded."""
+
+
 def frames(seconds):
     """So many seconds of frames that say which they are."""
     index = numpy.arange(1, int(seconds * RATE) + 1, dtype='u8')
@@ -64,9 +68,9 @@ def check_part(data, seconds):
     jumps = numpy.flatnonzero(numpy.diff(heard) != 1)
     if len(jumps):
         at = jumps[0]
-        raise Failure(f'{len(jumps)} of {len(heard)} frames are not where '
-                      f'they should be, the first is {heard[at + 1]} after '
-                      f'{heard[at]}')
+        raise Gap(f'{len(jumps)} of {len(heard)} frames are not where '
+                  f'they should be, the first is {heard[at + 1]} after '
+                  f'{heard[at]}')
 
 
 def has_last(data, seconds):
