@@ -195,11 +195,21 @@ class Bench:
         guest.qmp("screendump", filename="/share/" + file, **which)
         return pictures.read_ppm(os.path.join(self.machine.share, file))
 
+    def has_buffer(self, guest, console, head):
+        """Whether the guest has something on this screen."""
+        status = guest.qmp("qom-get", path="/machine/peripheral/" + console,
+                           property="status")
+        return "buffer" in status["connectors"][head]
+
     def shown(self, guest, console, head, expected, timeout=60, roughly=False):
         """Wait until a console shows a picture; return a complaint or None."""
         deadline = time.monotonic() + timeout * self.machine.patience
         self.machine.progress.begin("waiting for the picture on %s head %d" %
                                     (console, head))
+        # A screendump keeps QEMU from serving the guest, which is impatient
+        while (not self.has_buffer(guest, console, head) and
+               time.monotonic() < deadline):
+            time.sleep(0.2)
         while True:
             picture = self.screendump(guest, console, head)
             complaint = picture.difference(expected)
