@@ -13,6 +13,8 @@ import subprocess
 import sys
 import time
 
+import manual
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 OUTER_QEMU = "qemu-system-x86_64"
 
