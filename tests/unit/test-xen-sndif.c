@@ -193,10 +193,10 @@ static void front_attach(Test *t, uint32_t stream)
     xen_sndif_attach(t->card, stream, front->sring, front->evt);
 }
 
-static void setup_with(Test *t, uint32_t max_map_count)
+static void setup_with(Test *t, uint32_t max_map_count, uint32_t max_pages)
 {
     const XenPgdirConfig config = {
-        .max_pages = DOMAIN_PAGES,
+        .max_pages = max_pages,
         .max_buffer_pages = 512,
         .max_map_count = max_map_count,
     };
@@ -230,7 +230,13 @@ static void setup_with(Test *t, uint32_t max_map_count)
 /* @data: whether grants can only be mapped one by one */
 static void setup(Test *t, gconstpointer data)
 {
-    setup_with(t, data ? 1 : 0);
+    setup_with(t, data ? 1 : 0, DOMAIN_PAGES);
+}
+
+/* One by one, and no more than one small buffer's pages at once */
+static void setup_small(Test *t, gconstpointer data)
+{
+    setup_with(t, 1, 2);
 }
 
 static void teardown(Test *t, gconstpointer data)
@@ -1271,6 +1277,33 @@ static void test_map_faults(Test *t, gconstpointer data)
     g_assert_true(fake_grants_end_directory(t->grants, dir, 2));
 }
 
+/*
+ * A page that had to make room, and cannot be mapped again: what is recorded
+ * there is lost, and the stream goes on.
+ */
+static void test_lost_page(Test *t, gconstpointer data)
+{
+    const uint8_t sound[8000] = { 1, [4096] = 2 };
+    XenSndifStats stats;
+    uint32_t refs[2];
+
+    open_stream(t, CAPTURE, XENSND_PCM_FORMAT_S16_LE, 2, 8000, 0, refs);
+    open_stream(t, 0, XENSND_PCM_FORMAT_S16_LE, 2, 8000, 0, NULL);
+    start(t, CAPTURE);
+    /* Takes all the room that there is */
+    start(t, 0);
+    fake_grants_refuse_ref(t->grants, refs[0], -EFAULT);
+    xen_sndif_recorded(t->card, CAPTURE, sound, sizeof(sound));
+    xen_sndif_stats(t->card, &stats);
+    g_assert_cmpuint(stats.faults, ==, 1);
+    g_assert_cmpuint(xen_sndif_position(t->card, CAPTURE), ==, sizeof(sound));
+
+    fake_grants_refuse_ref(t->grants, refs[0], 0);
+    xen_sndif_recorded(t->card, CAPTURE, sound, sizeof(sound));
+    g_assert_cmpuint(*byte_at(t, refs, 0), ==, 1);
+    g_assert_cmpuint(*byte_at(t, refs, 4096), ==, 2);
+}
+
 /* Invariant 2: closed in whatever state, nothing is mapped when answered */
 static void test_inv2_close(Test *t, gconstpointer data)
 {
@@ -1746,6 +1779,8 @@ int main(int argc, char **argv)
     ADD("quota", test_quota);
     ADD_BOTH("map-faults", test_map_faults);
     ADD_BOTH("faults", test_faults);
+    g_test_add("/xen/sndif/lost-page", Test, NULL, setup_small,
+               test_lost_page, teardown);
     ADD("no-stream", test_no_stream);
     ADD("enough", test_enough);
     ADD("info", test_info);
