@@ -21,6 +21,7 @@ from .newer import scenario_newer
 from .packages import scenario_packages
 from .pair import scenario_pair
 from .restart import scenario_restart
+from .save import scenario_save, scenario_save_hvm
 from .sound import (scenario_newer_sound, scenario_newest_sound,
                     scenario_record, scenario_sound)
 from .toolstack import scenario_toolstack
@@ -47,4 +48,6 @@ SCENARIOS = {
     "be-alloc": scenario_bealloc,
     "pvh": scenario_pvh,
     "hvm": scenario_hvm,
+    "save": scenario_save,
+    "save-hvm": scenario_save_hvm,
 }
