@@ -18,6 +18,8 @@
 #define HANDSHAKE_MS            20000
 
 #define ENCODING_RAW            0
+#define ENCODING_ZLIB           6
+#define ENCODING_COMPRESS_9     (-247)
 #define ENCODING_DESKTOP_SIZE   (-223)
 
 enum {
@@ -100,6 +102,15 @@ int rfb_viewer_socket(const char *path)
     return fd;
 }
 
+static void set_encodings(RfbViewer *v, int32_t encoding, int32_t option)
+{
+    uint8_t message[12] = { TO_SERVER_ENCODINGS, 0, 0, 2 };
+
+    stl_be_p(&message[4], encoding);
+    stl_be_p(&message[8], option);
+    put(v, message, sizeof(message));
+}
+
 static void set_format(RfbViewer *v)
 {
     /* 32 bits, 24 of them used, little-endian, 0xRRGGBB */
@@ -107,12 +118,9 @@ static void set_format(RfbViewer *v)
         TO_SERVER_PIXEL_FORMAT, 0, 0, 0,
         32, 24, 0, 1, 0, 255, 0, 255, 0, 255, 16, 8, 0,
     };
-    uint8_t encodings[12] = { TO_SERVER_ENCODINGS, 0, 0, 2 };
 
-    stl_be_p(&encodings[4], ENCODING_RAW);
-    stl_be_p(&encodings[8], ENCODING_DESKTOP_SIZE);
     put(v, format, sizeof(format));
-    put(v, encodings, sizeof(encodings));
+    set_encodings(v, ENCODING_RAW, ENCODING_DESKTOP_SIZE);
 }
 
 RfbViewer *rfb_viewer_new(const char *path)
@@ -160,6 +168,18 @@ void rfb_viewer_request(RfbViewer *v, bool incremental)
     stw_be_p(&message[6], v->width);
     stw_be_p(&message[8], v->height);
     put(v, message, sizeof(message));
+}
+
+void rfb_viewer_compress(RfbViewer *v)
+{
+    set_encodings(v, ENCODING_ZLIB, ENCODING_COMPRESS_9);
+}
+
+bool rfb_viewer_has_message(const RfbViewer *v)
+{
+    struct pollfd fd = { .fd = v->fd, .events = POLLIN };
+
+    return poll(&fd, 1, 0) > 0;
 }
 
 void rfb_viewer_key(RfbViewer *v, uint32_t keysym, bool down)

@@ -39,6 +39,15 @@ void rfb_viewer_free(RfbViewer *viewer);
 /* Ask for the whole picture, or for what has changed */
 void rfb_viewer_request(RfbViewer *viewer, bool incremental);
 
+/*
+ * Have updates compressed as far, and as slowly, as the server can.  It can be
+ * seen that one comes, and no more: the viewer does not read such updates.
+ */
+void rfb_viewer_compress(RfbViewer *viewer);
+
+/* Whether the server has said something that was not taken yet */
+bool rfb_viewer_has_message(const RfbViewer *viewer);
+
 /* Press a key, or release it: a keysym of X11 */
 void rfb_viewer_key(RfbViewer *viewer, uint32_t keysym, bool down);
 

@@ -1313,6 +1313,59 @@ static void test_vnc_mid_update(const void *testbed)
     xen_pv_test_end(&t);
 }
 
+#define WIDE_WIDTH      2560
+#define WIDE_HEIGHT     1600
+
+/*
+ * Two pictures that are the same are shown in turn while QEMU compresses an
+ * update for one viewer, and that of another waits behind it.  It has to come:
+ * nothing else would ever bring what it has.
+ */
+static void test_vnc_slow_update(const void *testbed)
+{
+    XenFrontBuffer *buffers[2];
+    XenFrontConnector *c;
+    RfbViewer *slow, *v;
+    XenPvTest t;
+    int i, n;
+
+    xen_pv_test_start(&t, testbed,
+                      "-device xen-pvdisplay,id=disp0,connectors=2560x1600 "
+                      "-vnc unix:DIR/vnc,display=disp0 ");
+    xen_pv_test_connect(t.display);
+    c = &t.display->connectors[0];
+    for (i = 0; i < 2; i++) {
+        buffers[i] = new_buffer(t.display, WIDE_WIDTH, WIDE_HEIGHT, 1 + i);
+        xen_front_buffer_draw(buffers[i], 0);
+    }
+    show(c, buffers[0]);
+
+    for (i = 1; i <= 5; i++) {
+        int64_t deadline = g_get_monotonic_time() + XEN_GUEST_DEADLINE * 1000;
+
+        slow = new_viewer(&t, "vnc");
+        check_viewer(slow, WIDE_WIDTH, WIDE_HEIGHT, i - 1);
+        rfb_viewer_compress(slow);
+        v = new_viewer(&t, "vnc");
+        check_viewer(v, WIDE_WIDTH, WIDE_HEIGHT, i - 1);
+
+        xen_front_buffer_draw(buffers[0], i);
+        xen_front_buffer_draw(buffers[1], i);
+        for (n = 1; !rfb_viewer_has_message(slow); n++) {
+            g_assert_cmpint(g_get_monotonic_time(), <, deadline);
+            flip(&t, c, buffers[n & 1]->fb);
+        }
+        check_viewer(v, WIDE_WIDTH, WIDE_HEIGHT, i);
+        rfb_viewer_free(slow);
+        rfb_viewer_free(v);
+    }
+
+    end_buffer(t.display, buffers[0]);
+    end_buffer(t.display, buffers[1]);
+    xen_pv_test_unload(&t);
+    xen_pv_test_end(&t);
+}
+
 /* Viewers come and go, at any moment of their lives, while a guest flips */
 static void test_vnc_crowd(const void *testbed)
 {
@@ -1431,6 +1484,7 @@ static const struct {
     { "vnc/formats", test_vnc_formats },
     { "vnc/blocked", test_vnc_blocked },
     { "vnc/mid-update", test_vnc_mid_update },
+    { "vnc/slow-update", test_vnc_slow_update },
     { "vnc/crowd", test_vnc_crowd },
     { "vnc/late-card", test_vnc_late_card },
 };
