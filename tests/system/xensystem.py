@@ -34,7 +34,8 @@ class Kind:
 
     parts: of the images, in order; see prepare. cpios: archives that are
     unpacked over the control domain's root, disks: what it finds as
-    /dev/vda and so on, read-only; both as PART/FILE.
+    /dev/vda and so on, both as PART/FILE. What is written to a disk is gone
+    with the machine.
     """
     cpu: str = PLAIN_CPU
     memory: str = "3G"
@@ -239,7 +240,7 @@ class Machine:
             "-initrd", dom0,
         ]
         for disk in kind.disks:
-            command += ["-drive", "if=virtio,format=raw,readonly=on,file=" +
+            command += ["-drive", "if=virtio,format=raw,snapshot=on,file=" +
                         option(self.image(disk))]
         with open(os.path.join(self.logs, "outer.log"), "w") as log:
             log.write(" ".join(command) + "\n")

@@ -18,7 +18,7 @@ declare -A KERNEL_SUITE=([6.1]=bookworm [6.12]=bookworm-backports [newest]=sid)
 
 # xen_front_pgdir_shbuf, drm and the like follow as dependencies.
 GUEST_MODULES=(drm_xen_front snd_xen_front snd_pcm xen_kbdfront evdev
-               xen-evtchn xen-gntalloc)
+               xen-evtchn xen-gntalloc xen-blkfront squashfs overlay)
 
 # copy_modules TREE RELEASE ROOT MODULE...: the modules with all they depend on
 copy_modules()

@@ -9,6 +9,7 @@ others on the same: none leaves anything behind there.
 """
 
 from .bealloc import scenario_bealloc
+from .desktop import scenario_weston, scenario_xorg
 from .device import scenario_device
 from .front import scenario_front
 from .helper import scenario_helper
@@ -45,6 +46,8 @@ SCENARIOS = {
     "front": scenario_front,
     "cycles": scenario_cycles,
     "hostile": scenario_hostile,
+    "weston": scenario_weston,
+    "xorg": scenario_xorg,
     "be-alloc": scenario_bealloc,
     "pvh": scenario_pvh,
     "hvm": scenario_hvm,
