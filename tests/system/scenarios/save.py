@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Guests with cards are paused, saved, migrated, and their QEMU restarted.
+"""Guests with cards are paused and saved, and their QEMU restarted.
 
 What Linux's drivers survive has to work again. What they do not is refused
 where QEMU is asked, and done here as the manual says, with the cards removed.
@@ -10,7 +10,7 @@ import time
 
 import manual
 from testbench import CARD
-from xensystem import MINIMUM, VIRTUAL
+from xensystem import MINIMUM, VIRTUAL_CPU, Kind
 
 from . import sound
 from .sound import BUFFER
@@ -22,6 +22,9 @@ FLIP = "%s -v -s %%s:%dx%d@XR24" % (CARD, *SIZE)
 SILENCE = "aplay -q -D hw:0,0 -t raw -f S16_LE -r 48000 -c 2 %s /dev/zero" % \
     BUFFER
 STATUS = "/proc/asound/card0/pcm0p/sub0/status"
+
+# A guest's memory is saved in that of the control domain, which is its disk
+ROOM = {"memory": "4G", "dom0_memory": "2G"}
 
 # What a guest of each type needs for a display that xl makes and a sound card
 # that QEMU makes
@@ -195,4 +198,5 @@ def refused(saved):
     saved.goes_on("flips and plays afterwards")
 
 
-scenario_save_hvm.machine = VIRTUAL
+scenario_save.machine = Kind(**ROOM)
+scenario_save_hvm.machine = Kind(VIRTUAL_CPU, **ROOM)
