@@ -101,11 +101,10 @@ def start_libvirt(bench):
 def provide_hvm(bench):
     """What an HVM guest boots, with the drivers for its tablet."""
     machine = bench.machine
-    for image in "vmlinuz", "libvirt/modules-usb.cpio":
-        shutil.copy(machine.image(image), machine.share)
-    machine.sh("cd /share; cp vmlinuz /images/vmlinuz-6.1; "
-               "cat /images/guest-6.1.cpio modules-usb.cpio "
-               "> /images/guest-usb.cpio; rm vmlinuz modules-usb.cpio", 60)
+    machine.provide_installed_kernel("6.1")
+    shutil.copy(machine.image("libvirt/modules-usb.cpio"), machine.share)
+    machine.sh("cd /share; cat /images/guest-6.1.cpio modules-usb.cpio "
+               "> /images/guest-usb.cpio; rm modules-usb.cpio", 60)
 
 
 def stop_libvirt(bench):
