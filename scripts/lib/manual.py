@@ -15,8 +15,8 @@ A NAME is one of
                                  block from the page by this name
     same as docs/.../PAGE.rst    the block is also there
 
-Settings of xl.cfg may also have ".. tests/system runs this: NAME", and files
-".. tests/system writes this: NAME", by which a scenario finds them.
+Settings of xl.cfg have ".. tests/system runs this: NAME" instead, and are
+"example NAME" here.
 """
 
 import re
@@ -43,8 +43,8 @@ def rst_blocks(page, text):
         line = lines[number]
         number += 1
         indent = len(line) - len(line.lstrip())
-        mark = re.match(r' *\.\. (?:checked by|'
-                        r'(tests/system) (?:runs|writes) this): (.*)', line)
+        mark = re.match(r' *\.\. (?:checked by|(tests/system) runs this): '
+                        r'(.*)', line)
         if mark:
             checkers = names_in(mark.group(2))
             if mark.group(1):

@@ -13,8 +13,6 @@ import manual
 import pictures
 from xensystem import Failure, Guest
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-MANUAL = os.path.join(HERE, "../../docs/system/devices/xen-pv.rst")
 CARD = "modetest -M xendrm-du"
 
 # What Linux's driver offers beside XR24, with the bits of each colour in it;
@@ -30,19 +28,12 @@ FORMATS = {"AR24": (8, 8, 8), "RG24": (8, 8, 8), "RG16": (5, 6, 5),
 FLIPS_LEAST, FLIPS_MOST = 4, 66
 
 
-def documented(name, page="xen-pv"):
-    """Settings of xl.cfg as a manual prints them, after a comment there."""
-    path = os.path.join(os.path.dirname(MANUAL), page + ".rst")
-    with open(path) as f:
-        found = re.search(r"^\.\. tests/system runs this: %s\n"
-                          r"\.\. code-block:: none\n\n((?:   .*\n)+)" %
-                          re.escape(name), f.read(), re.M)
-    if not found:
-        raise Failure("%s has no example '%s'" % (path, name))
-    # A value may go on in lines that are indented deeper.
-    text = re.sub(r"\n    +", " ", found.group(1))
+def documented(name):
+    """Settings of xl.cfg as the manual prints them, by their name there."""
     settings = {"vfb": None, "device_model_args_pv": []}
-    for line in text.splitlines():
+    # A value may go on in lines that are indented deeper
+    text = "\n".join(manual.printed("example " + name))
+    for line in re.sub(r"\n +", " ", text).splitlines():
         key, value = line.split("=", 1)
         settings[key.strip()] = ast.literal_eval(value.strip())
     return settings

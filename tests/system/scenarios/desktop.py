@@ -20,7 +20,6 @@ from xensystem import Failure, Kind
 
 from .sound import Song, card_comes, recording, underrun_is_right
 
-PAGE = "xen-pv-desktops"
 DISK = "/dev/vda"
 MACHINE = Kind(parts=("base", "desktop"), disks=("desktop/desktop.img",))
 
@@ -69,7 +68,7 @@ class Desktop:
 
     def __init__(self, bench, name):
         self.bench, self.name = bench, name
-        config = documented(name, PAGE)
+        config = documented(name)
         self.disk(config)
         self.sound(config)
         self.guest = bench.guest(name, config=config)

@@ -10,7 +10,6 @@ from xensystem import VIRTUAL
 from . import sound
 from .input import in_vnc, input_arrives, is_in_vnc
 
-PAGE = "xen-pv-guests"
 SIZE = 1024, 768
 
 # Ctrl-Alt-1 and Ctrl-Alt-2 in a viewer, by X11's numbers of the keys
@@ -65,7 +64,7 @@ def sound_is_right(bench, guest):
 
 def scenario_pvh(bench):
     """display and sound of a PVH guest"""
-    guest = bench.guest("pvh", config=documented("pvh", PAGE))
+    guest = bench.guest("pvh", config=documented("pvh"))
     bench.start(guest)
     display(bench, guest, "vdispl-0")
     sound_is_right(bench, guest)
@@ -74,14 +73,14 @@ def scenario_pvh(bench):
 
 def scenario_hvm(bench):
     """display, sound and input of HVM guests, without a VGA and with one"""
-    guest = bench.guest("hvm", config=documented("hvm", PAGE))
+    guest = bench.guest("hvm", config=documented("hvm"))
     bench.start(guest)
     display(bench, guest, "vdispl-0")
     input_arrives(bench, guest, "vdispl-0", *SIZE)
     sound_is_right(bench, guest)
     sound.nothing_stays(bench, guest)
 
-    guest = bench.guest("hvm-vga", config=documented("hvm-vga", PAGE))
+    guest = bench.guest("hvm-vga", config=documented("hvm-vga"))
     bench.start(guest)
     beside_vga(bench, guest)
     bench.nothing_stays(guest)

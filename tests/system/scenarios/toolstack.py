@@ -34,6 +34,7 @@ def scenario_toolstack(bench):
     tap.ok(gone, "tool: its backend node has gone")
     tap.ok(bench.card_has_gone(guest), "tool: the guest's card has gone")
 
+    refused(bench, guest)
     status, out = machine.sh(attach, 60, check=False)
     tap.ok(status == 0, "tool: xl vdispl-attach adds a card to a running guest",
            out)
@@ -48,3 +49,26 @@ def scenario_toolstack(bench):
     tap.ok(bench.flips_go_on(guest), "tool: flips")
     tap.note("tool: destroying the guest in the middle of its flips")
     bench.nothing_stays(guest)
+
+
+def refused(bench, guest):
+    """A card that cannot be made is refused, and is no more in the way."""
+    tap, machine = bench.tap, bench.machine
+    attach, added, why, reason, detach = (
+        line.removeprefix("# ").replace("GUEST", guest.name)
+        .replace("DOMID", str(guest.domid))
+        for line in manual.printed("scenario toolstack/refused"))
+    start = time.monotonic()
+    status, out = machine.sh(attach + " 2>&1", 60, check=False)
+    took = time.monotonic() - start
+    # xl waits ten seconds for a backend that says nothing
+    tap.ok(status != 0 and manual.matches(added, out) and
+           took < 10 * machine.patience,
+           "%s: %s fails at once" % (guest.name, attach), out,
+           "%.1f s" % took)
+    _, out = machine.sh(why, check=False)
+    tap.ok(manual.matches(reason, out), "%s: the backend says why" %
+           guest.name, out)
+    status, out = machine.sh(detach, 60, check=False)
+    tap.ok(status == 0 and bench.card_has_gone(guest),
+           "%s: what was refused can be removed" % guest.name, out)
