@@ -266,12 +266,12 @@ static void xen_pv_connect(XenPvBackend *backend)
     trace_xen_pv_backend_connect(xendev->backend_path);
     if (xen_pv_check_version(backend, &local_err) &&
         class->connect(backend, &local_err)) {
+        /* until the frontend says that it is Connected, too, or asks */
+        backend->untaken += backend->untaken < UINT_MAX;
         /* What was asked before a port was bound raised no event */
         xen_pv_channels_serve(backend);
         backend->connected = true;
         backend->attempts = 0;
-        /* until the frontend says that it is Connected, too */
-        backend->untaken += backend->untaken < UINT_MAX;
         xen_device_backend_set_state(xendev, XenbusStateConnected);
         return;
     }

@@ -103,6 +103,10 @@ static bool xen_pv_channel_serve(XenPvChannel *channel)
         backend->load.slice_end = start + XEN_PV_SLICE_NS;
         ret = channel->serve(channel->opaque, &more);
     }
+    if (ret > 0) {
+        /* Whatever its state was meanwhile, the frontend uses the card */
+        backend->untaken = 0;
+    }
     /* Let others have the main loop before the next slice */
     if (more) {
         qemu_bh_schedule(channel->more);

@@ -228,13 +228,35 @@ void xen_attacker_clear(XenAttacker *a)
     g_ptr_array_free(a->buffers, true);
 }
 
+/*
+ * The card is used once: a frontend that connects and does no more has given
+ * it up, and waits the longer for the next offer the more often it does so.
+ */
+static int connect_sound(XenAttacker *a)
+{
+    struct xensnd_query_hw_param any = {
+        .formats = UINT64_MAX,
+        .rates.max = UINT32_MAX,
+        .channels.max = UINT32_MAX,
+        .buffer.max = UINT32_MAX,
+        .period.max = UINT32_MAX,
+    };
+    int ret = xen_front_sound_connect(a->sound);
+
+    if (ret < 0) {
+        return ret;
+    }
+    return a->sound->nr_streams < 2 ? -ENODEV
+                                    : xen_front_stream_query(attack_playback(a),
+                                                             &any);
+}
+
 int xen_attack_connect(XenAttacker *a, unsigned int needs)
 {
     int ret;
 
     if (needs & XEN_ATTACK_SOUND) {
-        ret = xen_front_sound_connect(a->sound);
-        return ret || a->sound->nr_streams >= 2 ? ret : -ENODEV;
+        return connect_sound(a);
     }
     ret = xen_front_display_connect(a->display);
     if (ret < 0) {

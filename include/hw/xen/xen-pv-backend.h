@@ -70,7 +70,8 @@ typedef struct XenPvChannel XenPvChannel;
  * @retry: next try to connect to a frontend that is ready
  * @attempts: tries that failed since the frontend got ready
  * @offer: when to offer the card again to a frontend that gave it up
- * @untaken: connections since the frontend was last Connected itself
+ * @untaken: connections since the frontend last took one: was seen Connected
+ *     itself, or had a request answered
  * @connects: quota of connections
  * @channels: those that are open
  * @load: the time that they take
