@@ -59,7 +59,7 @@ typedef struct Card {
  * @there: the card is there from the start, and need not be added
  * @strike: done before step @strike_at, or never
  * @path: what it is about
- * @over: the strike ended the domain
+ * @fatal: there is nothing left to live on with after @strike
  * @survived: lives after which QEMU and all of the guest's pages were well
  * @left: pages that were mapped or shared after one, all together
  */
@@ -76,7 +76,7 @@ struct Life {
     int strike_at;
     void (*strike)(Life *life);
     const char *path;
-    bool over;
+    bool fatal;
     int survived;
     uint64_t left;
 };
@@ -419,9 +419,11 @@ static bool take_steps(Life *life)
     for (i = 0; life->card->steps[i]; i++) {
         if (life->strike && i == life->strike_at) {
             life->strike(life);
+            if (life->fatal) {
+                return false;
+            }
         }
-        if (life->over ||
-            (i >= life->card->use && !is_connected(life))) {
+        if (i >= life->card->use && !is_connected(life)) {
             return false;
         }
         if (!life->card->steps[i](life)) {
@@ -438,7 +440,6 @@ static bool take_steps(Life *life)
 static bool live(Life *life, int patience)
 {
     life->patience = patience;
-    life->over = false;
     front_new(life);
     return (life->there || card_add(life)) && take_steps(life);
 }
@@ -595,97 +596,100 @@ static void test_calls(const void *opaque)
     life_end(&life);
 }
 
-/* The domain dies before each step */
+/* ------------------------------------------------------------ sudden ends */
+
+/*
+ * What ends before each step in turn, as the table has it: @strike ends it, and
+ * @after sees to what has to be so then.  @there: as in Life.
+ */
+typedef struct End {
+    const char *name;
+    const char *what;
+    const char *testbed;
+    bool there;
+    void (*strike)(Life *life);
+    void (*after)(Life *life);
+} End;
+
 static void vanish(Life *life)
 {
     g_assert_cmpint(xen_guest_call(life->t.guest, NULL, "vanish"), ==, 0);
-    life->over = true;
 }
 
-static void test_vanish(const void *opaque)
+static void after_vanish(Life *life)
 {
-    const Card *card = opaque;
-    Life life;
-    int i;
-
-    life_init(&life, card);
-    for (i = 0; card->steps[i]; i++) {
-        life_start(&life, TESTBED);
-        life.strike = vanish;
-        life.strike_at = i;
-        g_assert_false(live(&life, XEN_GUEST_DEADLINE));
-        check_idle(&life);
-        qtest_clock_step(life.t.qts, 4 * PERIOD_NS);
-        check_idle(&life);
-        front_free(&life);
-        life.survived++;
-        life_end(&life);
-    }
-    show_table(&life, "domain destroyed", i);
+    check_idle(life);
+    qtest_clock_step(life->t.qts, 4 * PERIOD_NS);
+    check_idle(life);
+    front_free(life);
 }
 
-/* QEMU is told to quit before each step: nothing may be in use afterwards */
 static void quit(Life *life)
 {
     qtest_quit(life->t.qts);
     life->t.qts = NULL;
-    life->over = true;
 }
 
-static void test_quit(const void *opaque)
+static void after_quit(Life *life)
 {
-    const Card *card = opaque;
-    Life life;
-    int i;
-
-    life_init(&life, card);
-    for (i = 0; card->steps[i]; i++) {
-        life_start(&life, TESTBED);
-        life.strike = quit;
-        life.strike_at = i;
-        g_assert_false(live(&life, XEN_GUEST_DEADLINE));
-        g_assert_cmpuint(xen_guest_count_in_use(life.t.guest), ==, 0);
-        front_free(&life);
-        life.survived++;
-        life_end(&life);
-    }
-    show_table(&life, "QEMU ended", i);
+    g_assert_cmpuint(xen_guest_count_in_use(life->t.guest), ==, 0);
+    front_free(life);
 }
 
-/* QEMU is killed before each step: another serves the same guest */
 static void kill_qemu(Life *life)
 {
     xen_pv_test_kill(&life->t);
-    life->over = true;
 }
 
 /*
- * Nobody uses what the guest had granted, and the card of that name comes back,
- * under the number that its nodes still have.
+ * Another QEMU serves the same guest.  Nobody uses what the guest had granted,
+ * and the card of that name comes back, under the number that its nodes still
+ * have.
  */
-static void test_killed(const void *opaque)
+static void after_kill(Life *life)
 {
-    const Card *card = opaque;
+    /* What a driver does that finds its backend gone */
+    g_assert_true(set_state(life, XenbusStateInitialising));
+    check_idle(life);
+    front_free(life);
+    live_well(life);
+}
+
+static const End ends[] = {
+    { "domain-destroyed", "domain destroyed", TESTBED, false, vanish,
+      after_vanish },
+    { "quit", "QEMU ended", TESTBED, false, quit, after_quit },
+    { "killed", "QEMU killed", TESTBED XEN_PV_TEST_STATE, true, kill_qemu,
+      after_kill },
+};
+
+typedef struct EndOfCard {
+    const Card *card;
+    const End *end;
+} EndOfCard;
+
+static void test_end(const void *opaque)
+{
+    const EndOfCard *of = opaque;
     Life life;
     int i;
 
-    life_init(&life, card);
-    life.there = true;
-    for (i = 0; card->steps[i]; i++) {
-        life_start(&life, TESTBED XEN_PV_TEST_STATE);
-        life.strike = kill_qemu;
+    life_init(&life, of->card);
+    life.there = of->end->there;
+    for (i = 0; of->card->steps[i]; i++) {
+        life_start(&life, of->end->testbed);
+        life.strike = of->end->strike;
         life.strike_at = i;
+        life.fatal = true;
         g_assert_false(live(&life, XEN_GUEST_DEADLINE));
-        /* What a driver does that finds its backend gone */
-        g_assert_true(set_state(&life, XenbusStateInitialising));
-        check_idle(&life);
-        front_free(&life);
+        of->end->after(&life);
         life.survived++;
-        live_well(&life);
         life_end(&life);
     }
-    show_table(&life, "QEMU killed", i);
+    show_table(&life, of->end->what, i);
 }
+
+/* --------------------------------------------------------------- nodes */
 
 /* A node goes under a device in use */
 static void remove_node(Life *life)
@@ -756,16 +760,18 @@ static void add(const Card *card, const char *name,
 
 int main(int argc, char **argv)
 {
-    unsigned int i;
+    static EndOfCard of[ARRAY_SIZE(cards)][ARRAY_SIZE(ends)];
+    unsigned int i, k;
 
     g_test_init(&argc, &argv, NULL);
     for (i = 0; i < ARRAY_SIZE(calls); i++) {
         add(calls[i].card, calls[i].name, test_calls, &calls[i]);
     }
     for (i = 0; i < ARRAY_SIZE(cards); i++) {
-        add(&cards[i], "domain-destroyed", test_vanish, &cards[i]);
-        add(&cards[i], "quit", test_quit, &cards[i]);
-        add(&cards[i], "killed", test_killed, &cards[i]);
+        for (k = 0; k < ARRAY_SIZE(ends); k++) {
+            of[i][k] = (EndOfCard) { &cards[i], &ends[k] };
+            add(&cards[i], ends[k].name, test_end, &of[i][k]);
+        }
         add(&cards[i], "node-removed", test_nodes, &cards[i]);
     }
     return g_test_run();
