@@ -234,21 +234,13 @@ void xen_attacker_clear(XenAttacker *a)
  */
 static int connect_sound(XenAttacker *a)
 {
-    struct xensnd_query_hw_param any = {
-        .formats = UINT64_MAX,
-        .rates.max = UINT32_MAX,
-        .channels.max = UINT32_MAX,
-        .buffer.max = UINT32_MAX,
-        .period.max = UINT32_MAX,
-    };
+    struct xensnd_query_hw_param param;
     int ret = xen_front_sound_connect(a->sound);
 
-    if (ret < 0) {
-        return ret;
+    if (ret == 0 && a->sound->nr_streams < 2) {
+        ret = -ENODEV;
     }
-    return a->sound->nr_streams < 2 ? -ENODEV
-                                    : xen_front_stream_query(attack_playback(a),
-                                                             &any);
+    return ret ?: xen_front_stream_query_all(attack_playback(a), &param);
 }
 
 int xen_attack_connect(XenAttacker *a, unsigned int needs)

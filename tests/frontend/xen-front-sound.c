@@ -397,6 +397,16 @@ int xen_front_stream_query(XenFrontStream *s,
     return ret;
 }
 
+int xen_front_stream_query_all(XenFrontStream *s,
+                               struct xensnd_query_hw_param *param)
+{
+    *param = (struct xensnd_query_hw_param) {
+        UINT64_MAX, { 0, UINT32_MAX }, { 0, UINT32_MAX }, { 0, UINT32_MAX },
+        { 0, UINT32_MAX }
+    };
+    return xen_front_stream_query(s, param);
+}
+
 /* Sound */
 
 uint32_t xen_front_stream_room(XenFrontStream *s)

@@ -131,8 +131,13 @@ int xen_front_stream_rw(XenFrontStream *s, uint8_t operation,
 /* After a STOP the next byte goes to the start of the buffer, as in ALSA */
 int xen_front_stream_trigger(XenFrontStream *s, uint8_t type);
 
+/* HW_PARAM_QUERY: of what is asked for, what the stream can */
 int xen_front_stream_query(XenFrontStream *s,
                            struct xensnd_query_hw_param *param);
+
+/* All that it can */
+int xen_front_stream_query_all(XenFrontStream *s,
+                               struct xensnd_query_hw_param *param);
 
 /* Bytes that can be written before something is overwritten */
 uint32_t xen_front_stream_room(XenFrontStream *s);

@@ -178,6 +178,11 @@ static void stop(XenFrontStream *s)
     g_assert_cmpint(trigger(s, XENSND_OP_TRIGGER_STOP), ==, 0);
 }
 
+static void query(XenFrontStream *s, struct xensnd_query_hw_param *param)
+{
+    g_assert_cmpint(xen_front_stream_query_all(s, param), ==, 0);
+}
+
 static void open_plain(XenFrontStream *s)
 {
     g_assert_cmpint(xen_front_stream_open(s, RATE, XENSND_PCM_FORMAT_S16_LE,
@@ -976,12 +981,9 @@ static void check_channels(const char *audio, uint32_t play, uint32_t record)
     check_node(&t, "0/0/channels-max", play < 8 ? "2" : NULL);
     check_node(&t, "0/1/channels-max", record < 8 ? "2" : NULL);
     for (i = 0; i < 2; i++) {
-        struct xensnd_query_hw_param p = {
-            UINT64_MAX, { 0, UINT32_MAX }, { 0, UINT32_MAX },
-            { 0, UINT32_MAX }, { 0, UINT32_MAX }
-        };
+        struct xensnd_query_hw_param p;
 
-        g_assert_cmpint(xen_front_stream_query(stream(&t, i), &p), ==, 0);
+        query(stream(&t, i), &p);
         g_assert_cmpuint(p.channels.min, ==, 1);
         g_assert_cmpuint(p.channels.max, ==, most[i]);
         p.channels.min = most[i] + 1;
@@ -1721,17 +1723,6 @@ static void toolstack_end(Test *t)
     xen_guest_dom0_write(t->guest, id, "%u", XEN_TESTBED_GUEST);
     xen_guest_dom0_write(t->guest, online, "1");
     xen_guest_dom0_write(t->guest, t->sound->backend_state, "1");
-}
-
-static void query(XenFrontStream *s, struct xensnd_query_hw_param *param)
-{
-    struct xensnd_query_hw_param all = {
-        UINT64_MAX, { 0, UINT32_MAX }, { 0, UINT32_MAX }, { 0, UINT32_MAX },
-        { 0, UINT32_MAX }
-    };
-
-    *param = all;
-    g_assert_cmpint(xen_front_stream_query(s, param), ==, 0);
 }
 
 /* Limits come down from the card, and hold */
