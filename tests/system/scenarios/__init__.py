@@ -3,9 +3,8 @@
 
 Each is a function which gets a Bench, with a line on what it is about. One
 that needs another kind of machine than a plain one has it as an attribute
-"machine". One that takes long, and runs only when it is named, has an
-attribute "long". Some may run at once, each on a machine of its own, and after
-others on the same: none leaves anything behind there.
+"machine". Some may run at once, each on a machine of its own, and after others
+on the same: none leaves anything behind there. The longest one is the first.
 """
 
 from .bealloc import scenario_bealloc
@@ -28,6 +27,7 @@ from .sound import (scenario_newer_sound, scenario_newest_sound,
 from .toolstack import scenario_toolstack
 
 SCENARIOS = {
+    "hostile": scenario_hostile,
     "device": scenario_device,
     "toolstack": scenario_toolstack,
     "packages": scenario_packages,
@@ -45,7 +45,6 @@ SCENARIOS = {
     "libvirt-virtual": scenario_libvirt_virtual,
     "front": scenario_front,
     "cycles": scenario_cycles,
-    "hostile": scenario_hostile,
     "weston": scenario_weston,
     "xorg": scenario_xorg,
     "be-alloc": scenario_bealloc,

@@ -8,6 +8,7 @@ through the real hypervisor, and what no Linux driver would ever send.
 import re
 import time
 
+import manual
 from testbench import CARD
 from xensystem import MINIMUM
 
@@ -65,10 +66,6 @@ def scenario_hostile(bench):
     bench.nothing_stays(guest)
 
 
-scenario_cycles.long = True
-scenario_hostile.long = True
-
-
 class Table:
     """Rows with a headline, for people."""
 
@@ -77,6 +74,10 @@ class Table:
 
     def row(self, *cells):
         self.rows.append(tuple(str(cell) for cell in cells))
+
+    def words(self):
+        """What each row says, to compare it with what somebody wrote."""
+        return [tuple(" ".join(row).split()) for row in self.rows]
 
     def show(self):
         widths = [max(map(len, column)) for column in zip(*self.rows)]
@@ -151,6 +152,9 @@ def attacks(bench, guest, front, witness):
         table.row(group, *row)
     table.row("all", *total)
     table.show()
+    other = [line for line in manual.printed("scenario hostile/attacks")
+             if tuple(line.split()) not in table.words()]
+    tap.ok(not other, "%s: so says the manual" % guest.name, *other)
     tap.ok(guest.pid() == pid, "%s: QEMU is the one that it was" % guest.name)
     tap.ok(total[0] >= 100, "%s: these were a hundred attacks at least" %
            guest.name)
