@@ -192,8 +192,8 @@ static double flip_ns(Bench *b, XenStorm *storm)
     req.op.pg_flip.fb_cookie = b->buffers[++b->flips & 1]->fb;
     start = now_ns();
     xen_front_send(c, &req);
-    while (__atomic_load_n(&c->ring.sring->rsp_prod, __ATOMIC_ACQUIRE) ==
-           c->ring.rsp_cons) {
+    while (__atomic_load_n(&c->req.ring.sring->rsp_prod, __ATOMIC_ACQUIRE) ==
+           c->req.ring.rsp_cons) {
         blow(storm);
     }
     end = now_ns();

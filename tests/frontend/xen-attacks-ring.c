@@ -12,9 +12,9 @@
 #define RACE_ROUNDS     200
 #define STORM           2000
 
-static struct xen_displif_sring *sring(XenAttacker *a)
+static struct xen_front_sring *sring(XenAttacker *a)
 {
-    return attack_connector(a)->ring.sring;
+    return attack_connector(a)->req.ring.sring;
 }
 
 static struct xendispl_event_page *events(XenAttacker *a)
@@ -152,8 +152,8 @@ static int wrap(XenAttacker *a, const void *arg)
     int ret;
 
     xen_front_display_unload(a->display);
-    ret = xen_front_display_wait_backend(a->display, XenbusStateInitWait,
-                                         XEN_GUEST_DEADLINE) ? 0 : -ETIMEDOUT;
+    ret = xen_front_wait_backend(&a->display->card, XenbusStateInitWait,
+                                 XEN_GUEST_DEADLINE) ? 0 : -ETIMEDOUT;
     ret = ret ?: xen_front_display_read_config(a->display) ?:
           xen_front_display_alloc_rings(a->display) ?:
           xen_front_display_publish(a->display);
@@ -162,7 +162,7 @@ static int wrap(XenAttacker *a, const void *arg)
     }
     sring(a)->req_prod = sring(a)->rsp_prod = start;
     sring(a)->req_event = sring(a)->rsp_event = start + 1;
-    c->ring.req_prod_pvt = c->ring.rsp_cons = start;
+    c->req.ring.req_prod_pvt = c->req.ring.rsp_cons = start;
     ret = attack_try_connect(a, false);
     for (i = 0; i < 100 && !ret; i++) {
         ret = xen_front_set_config(c, 0, 0, 0, 0, 0, 0);

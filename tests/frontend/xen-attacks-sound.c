@@ -351,7 +351,7 @@ static int producer_jumps(XenAttacker *a, const void *arg)
     XenFrontStream *s = attack_playback(a);
     struct xensnd_resp resp;
 
-    s->ring.sring->req_prod += *by;
+    s->req.ring.sring->req_prod += *by;
     xen_guest_kick(a->guest, s->req.port);
     attack_meanwhile(a);
     return xen_front_stream_receive(s, &resp, ATTACK_SILENCE_MS) ?:

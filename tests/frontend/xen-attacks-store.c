@@ -38,7 +38,7 @@ static int write_number(XenAttacker *a, const char *key, uint32_t value)
 {
     g_autofree char *text = g_strdup_printf("%u", value);
 
-    return write_node(a, a->display->frontend_path, key, text);
+    return write_node(a, a->display->card.frontend_path, key, text);
 }
 
 /* All that comes before Initialised */
@@ -47,8 +47,8 @@ static int prepare_display(XenAttacker *a)
     XenFrontDisplay *display = a->display;
 
     xen_front_display_unload(display);
-    if (!xen_front_display_wait_backend(display, XenbusStateInitWait,
-                                        XEN_GUEST_DEADLINE)) {
+    if (!xen_front_wait_backend(&display->card, XenbusStateInitWait,
+                                XEN_GUEST_DEADLINE)) {
         return -ETIMEDOUT;
     }
     return xen_front_display_read_config(display) ?:
@@ -61,8 +61,8 @@ static int prepare_sound(XenAttacker *a)
     XenFrontSound *sound = a->sound;
 
     xen_front_sound_unload(sound);
-    if (!xen_front_sound_wait_backend(sound, XenbusStateInitWait,
-                                      XEN_GUEST_DEADLINE)) {
+    if (!xen_front_wait_backend(&sound->card, XenbusStateInitWait,
+                                XEN_GUEST_DEADLINE)) {
         return -ETIMEDOUT;
     }
     return xen_front_sound_read_config(sound) ?:
@@ -75,7 +75,8 @@ static int node(XenAttacker *a, const void *arg)
 {
     const BadNode *bad = arg;
     int ret = prepare_display(a) ?:
-              write_node(a, a->display->frontend_path, bad->key, bad->value);
+              write_node(a, a->display->card.frontend_path, bad->key,
+                         bad->value);
 
     return ret ?: attack_try_connect(a, false);
 }
@@ -86,7 +87,8 @@ static int version(XenAttacker *a, const void *arg)
     const BadNode bad = { .key = "version", .value = arg };
     int ret = node(a, &bad);
 
-    return write_node(a, a->display->frontend_path, "version", NULL) ?: ret;
+    return write_node(a, a->display->card.frontend_path, "version", NULL) ?:
+           ret;
 }
 
 /* The same node of each stream: one that is good would be served */
@@ -101,7 +103,7 @@ static int stream_node(XenAttacker *a, const void *arg)
             g_strdup_printf("%u/%u/%s", a->sound->streams[i].pcm,
                             a->sound->streams[i].number, bad->key);
 
-        ret = write_node(a, a->sound->frontend_path, key, bad->value);
+        ret = write_node(a, a->sound->card.frontend_path, key, bad->value);
     }
     return ret ?: attack_try_connect(a, true);
 }
@@ -109,7 +111,8 @@ static int stream_node(XenAttacker *a, const void *arg)
 static int one_stream(XenAttacker *a, const void *arg)
 {
     int ret = prepare_sound(a) ?:
-              write_node(a, a->sound->frontend_path, "0/0/ring-ref", "x") ?:
+              write_node(a, a->sound->card.frontend_path, "0/0/ring-ref",
+                         "x") ?:
               attack_try_connect(a, true);
     struct xensnd_req req = { .operation = XENSND_OP_CLOSE };
 
@@ -121,7 +124,7 @@ static int one_stream(XenAttacker *a, const void *arg)
 static int hidden_node(XenAttacker *a, const void *arg)
 {
     g_autofree char *path = g_strdup_printf("%s/0/req-ring-ref",
-                                            a->display->frontend_path);
+                                            a->display->card.frontend_path);
     char value[32] = { 0 };
     int ret = prepare_display(a);
 
@@ -218,12 +221,12 @@ static int rotten_ring(XenAttacker *a, const void *arg)
     int ret = prepare_display(a);
 
     if (ret == 0) {
-        memset(attack_connector(a)->ring.sring, 0xa5, XEN_GUEST_PAGE);
+        memset(attack_connector(a)->req.ring.sring, 0xa5, XEN_GUEST_PAGE);
     }
     ret = ret ?: attack_try_connect(a, false);
     if (ret == 0) {
-        attack_connector(a)->ring.rsp_cons =
-            attack_connector(a)->ring.sring->rsp_prod;
+        attack_connector(a)->req.ring.rsp_cons =
+            attack_connector(a)->req.ring.sring->rsp_prod;
     }
     return ret ?: xen_front_receive(attack_connector(a), &resp,
                                     ATTACK_SILENCE_MS);
@@ -247,13 +250,13 @@ static int released(XenAttacker *a)
 
 static int state_ends(XenAttacker *a, const void *arg)
 {
-    return write_node(a, a->display->frontend_path, "state", arg) ?:
+    return write_node(a, a->display->card.frontend_path, "state", arg) ?:
            released(a);
 }
 
 static int state_ignored(XenAttacker *a, const void *arg)
 {
-    int ret = write_node(a, a->display->frontend_path, "state", arg);
+    int ret = write_node(a, a->display->card.frontend_path, "state", arg);
 
     attack_meanwhile(a);
     return ret ?: xen_front_flip(attack_connector(a), a->shown->fb);
@@ -265,7 +268,7 @@ static int state_flaps(XenAttacker *a, const void *arg)
     int ret = 0;
 
     for (i = 0; i < FLAPS && !ret; i++) {
-        ret = xen_front_display_set_state(a->display, (i * 7 + i / 9) % 9);
+        ret = xen_front_set_state(&a->display->card, (i * 7 + i / 9) % 9);
     }
     return ret;
 }
@@ -276,7 +279,7 @@ static int sound_state_flaps(XenAttacker *a, const void *arg)
     int ret = 0;
 
     for (i = 0; i < FLAPS && !ret; i++) {
-        ret = xen_front_sound_set_state(a->sound, (i * 7 + i / 9) % 9);
+        ret = xen_front_set_state(&a->sound->card, (i * 7 + i / 9) % 9);
     }
     return ret;
 }
@@ -288,11 +291,11 @@ static int state_hurry(XenAttacker *a, const void *arg)
     int ret = 0;
 
     for (i = 0; i < FLAPS && !ret; i++) {
-        ret = xen_front_display_set_state(a->display, XenbusStateClosing) ?:
-              xen_front_display_set_state(a->display,
-                                          XenbusStateInitialising) ?:
-              xen_front_display_set_state(a->display,
-                                          XenbusStateInitialised);
+        ret = xen_front_set_state(&a->display->card, XenbusStateClosing) ?:
+              xen_front_set_state(&a->display->card,
+                                  XenbusStateInitialising) ?:
+              xen_front_set_state(&a->display->card,
+                                  XenbusStateInitialised);
     }
     return ret;
 }
@@ -305,7 +308,7 @@ static int state_without_nodes(XenAttacker *a, const void *arg)
     for (i = 0; i < a->display->nr_connectors && !ret; i++) {
         g_autofree char *key = g_strdup_printf("%u/req-ring-ref", i);
 
-        ret = write_node(a, a->display->frontend_path, key, NULL);
+        ret = write_node(a, a->display->card.frontend_path, key, NULL);
     }
     return ret ?: attack_try_connect(a, false);
 }
@@ -316,7 +319,7 @@ static int state_connected(XenAttacker *a, const void *arg)
     struct xendispl_req req = { .operation = XENDISPL_OP_PG_FLIP };
     struct xendispl_resp resp;
     int ret = prepare_display(a) ?:
-              xen_front_display_set_state(a->display, XenbusStateConnected);
+              xen_front_set_state(&a->display->card, XenbusStateConnected);
 
     if (ret) {
         return ret;
@@ -330,7 +333,7 @@ static int state_connected(XenAttacker *a, const void *arg)
 
 static int remove_node(XenAttacker *a, const void *arg)
 {
-    int ret = write_node(a, a->display->frontend_path, arg, NULL);
+    int ret = write_node(a, a->display->card.frontend_path, arg, NULL);
 
     attack_meanwhile(a);
     return ret ?: xen_front_flip(attack_connector(a), a->shown->fb);
@@ -342,21 +345,22 @@ static int remove_connector(XenAttacker *a, const void *arg)
     XenFrontConnector *c = attack_connector(a);
     g_autofree char *size = g_strdup_printf("%ux%u", c->width, c->height);
 
-    write_node(a, a->display->frontend_path, "0", NULL);
+    write_node(a, a->display->card.frontend_path, "0", NULL);
     attack_meanwhile(a);
-    write_node(a, a->display->frontend_path, "0/resolution", size);
+    write_node(a, a->display->card.frontend_path, "0/resolution", size);
     return xen_front_flip(c, a->shown->fb);
 }
 
 static int remove_state(XenAttacker *a, const void *arg)
 {
-    return write_node(a, a->display->frontend_path, "state", NULL) ?:
+    return write_node(a, a->display->card.frontend_path, "state", NULL) ?:
            released(a);
 }
 
 static int remove_all(XenAttacker *a, const void *arg)
 {
-    return xen_guest_rm(a->guest, a->display->frontend_path) ?: released(a);
+    return xen_guest_rm(a->guest, a->display->card.frontend_path) ?:
+           released(a);
 }
 
 /* Nodes that are not the guest's to write */
@@ -364,7 +368,7 @@ static int backend_node(XenAttacker *a, const void *arg)
 {
     const BadNode *bad = arg;
 
-    return write_node(a, a->display->backend_path, bad->key, bad->value);
+    return write_node(a, a->display->card.backend_path, bad->key, bad->value);
 }
 
 /* The toolstack takes the card away while there are requests in the ring */
@@ -372,7 +376,7 @@ static int unplug(XenAttacker *a, const void *arg)
 {
     struct xendispl_req req = { .operation = XENDISPL_OP_PG_FLIP };
     g_autofree char *online = g_strdup_printf("%s/online",
-                                              a->display->backend_path);
+                                              a->display->card.backend_path);
     uint32_t i;
 
     req.op.pg_flip.fb_cookie = a->shown->fb;
@@ -380,7 +384,7 @@ static int unplug(XenAttacker *a, const void *arg)
         xen_front_send(attack_connector(a), &req);
     }
     return a->toolstack(a->guest, online, "0") ?:
-           a->toolstack(a->guest, a->display->backend_state, "5") ?:
+           a->toolstack(a->guest, a->display->card.backend_state, "5") ?:
            released(a);
 }
 

@@ -171,24 +171,19 @@ int attack_open(XenFrontStream *s)
 
 /* States */
 
-static const char *backend_state_path(XenAttacker *a, bool sound)
+static XenFrontCard *attacked(XenAttacker *a, bool sound)
 {
-    return sound ? a->sound->backend_state : a->display->backend_state;
-}
-
-static int set_state(XenAttacker *a, bool sound, int state)
-{
-    return sound ? xen_front_sound_set_state(a->sound, state)
-                 : xen_front_display_set_state(a->display, state);
+    return sound ? &a->sound->card : &a->display->card;
 }
 
 /* Wait for one of two states; returns which, or -ETIMEDOUT */
-static int wait_backend(XenAttacker *a, bool sound, int one, int other)
+static int wait_backend(XenAttacker *a, XenFrontCard *card, int one,
+                        int other)
 {
     int64_t deadline = g_get_monotonic_time() + XEN_GUEST_DEADLINE * 1000LL;
 
     do {
-        int state = xen_guest_read_int(a->guest, backend_state_path(a, sound),
+        int state = xen_guest_read_int(a->guest, card->backend_state,
                                        XenbusStateUnknown);
 
         if (state == one || state == other) {
@@ -201,10 +196,11 @@ static int wait_backend(XenAttacker *a, bool sound, int one, int other)
 
 int attack_try_connect(XenAttacker *a, bool sound)
 {
+    XenFrontCard *card = attacked(a, sound);
     int state;
 
-    set_state(a, sound, XenbusStateInitialised);
-    state = wait_backend(a, sound, XenbusStateConnected, XenbusStateClosed);
+    xen_front_set_state(card, XenbusStateInitialised);
+    state = wait_backend(a, card, XenbusStateConnected, XenbusStateClosed);
     return state == XenbusStateClosed ? -ENOTCONN : MIN(state, 0);
 }
 
@@ -363,13 +359,13 @@ static void free_card(XenAttacker *a, unsigned int needs)
 
 int xen_attack_recover(XenAttacker *a, unsigned int needs, uint32_t *left)
 {
-    bool sound = needs & XEN_ATTACK_SOUND;
+    XenFrontCard *card = attacked(a, needs & XEN_ATTACK_SOUND);
     AttackRelease release = { .guest = a->guest };
     int ret = 0;
 
     if (!(needs & XEN_ATTACK_REPLUG)) {
-        set_state(a, sound, XenbusStateClosing);
-        ret = wait_backend(a, sound, XenbusStateInitWait, XenbusStateClosed);
+        xen_front_set_state(card, XenbusStateClosing);
+        ret = wait_backend(a, card, XenbusStateInitWait, XenbusStateClosed);
     }
 
     release.refs = attack_refs(a, needs);
@@ -380,9 +376,8 @@ int xen_attack_recover(XenAttacker *a, unsigned int needs, uint32_t *left)
     free_card(a, needs);
 
     if (ret >= 0) {
-        set_state(a, sound, XenbusStateInitialising);
-        ret = wait_backend(a, sound, XenbusStateInitWait,
-                           XenbusStateInitWait);
+        xen_front_set_state(card, XenbusStateInitialising);
+        ret = wait_backend(a, card, XenbusStateInitWait, XenbusStateInitWait);
     }
     return MIN(ret, 0);
 }

@@ -11,25 +11,16 @@
 
 #include "xen-front-display.h"
 
+G_STATIC_ASSERT(sizeof(struct xendispl_req) == sizeof(struct xen_front_slot));
+G_STATIC_ASSERT(sizeof(struct xendispl_resp) == sizeof(struct xen_front_slot));
+
 /* Life */
 
 XenFrontDisplay *xen_front_display_new(XenGuest *guest, uint32_t devid)
 {
     XenFrontDisplay *display = g_new0(XenFrontDisplay, 1);
 
-    display->guest = guest;
-    display->devid = devid;
-    display->frontend_path =
-        g_strdup_printf("/local/domain/%u/device/" XENDISPL_DRIVER_NAME "/%u",
-                        xen_guest_domid(guest), devid);
-    display->frontend_state = g_strdup_printf("%s/state",
-                                              display->frontend_path);
-    display->backend_path =
-        g_strdup_printf("/local/domain/%u/backend/" XENDISPL_DRIVER_NAME
-                        "/%u/%u", XEN_GUEST_BACKEND, xen_guest_domid(guest),
-                        devid);
-    display->backend_state = g_strdup_printf("%s/state",
-                                             display->backend_path);
+    xen_front_card_init(&display->card, guest, XENDISPL_DRIVER_NAME, devid);
     return display;
 }
 
@@ -41,25 +32,9 @@ uint32_t xen_front_display_free(XenFrontDisplay *display)
         return 0;
     }
     busy = xen_front_display_free_rings(display);
-    g_free(display->frontend_path);
-    g_free(display->frontend_state);
-    g_free(display->backend_path);
-    g_free(display->backend_state);
+    xen_front_card_clear(&display->card);
     g_free(display);
     return busy;
-}
-
-int xen_front_display_set_state(XenFrontDisplay *display, int state)
-{
-    return xen_guest_write(display->guest, display->frontend_state, "%d",
-                           state);
-}
-
-bool xen_front_display_wait_backend(XenFrontDisplay *display, int state,
-                                    int timeout_ms)
-{
-    return xen_guest_wait_int(display->guest, display->backend_state, state,
-                              XenbusStateUnknown, timeout_ms);
 }
 
 int xen_front_display_read_config(XenFrontDisplay *display)
@@ -71,8 +46,8 @@ int xen_front_display_read_config(XenFrontDisplay *display)
         XenFrontConnector *c = &display->connectors[i];
         g_autofree char *path =
             g_strdup_printf("%s/%u/" XENDISPL_FIELD_RESOLUTION,
-                            display->frontend_path, i);
-        g_autofree char *resolution = xen_guest_read(display->guest, path);
+                            display->card.frontend_path, i);
+        g_autofree char *resolution = xen_guest_read(display->card.guest, path);
 
         if (!resolution ||
             sscanf(resolution, "%u" XENDISPL_RESOLUTION_SEPARATOR "%u",
@@ -86,51 +61,19 @@ int xen_front_display_read_config(XenFrontDisplay *display)
     return display->nr_connectors ? 0 : -ENODEV;
 }
 
-static int alloc_channel(XenGuest *guest, XenFrontChannel *channel)
-{
-    channel->page = xen_guest_alloc_page(guest);
-    if (!channel->page) {
-        return -ENOMEM;
-    }
-    channel->ref = xen_guest_grant(guest, channel->page, false);
-    channel->port = xen_guest_alloc_port(guest);
-    return channel->ref && channel->port ? 0 : -ENOSPC;
-}
-
-static uint32_t free_channel(XenGuest *guest, XenFrontChannel *channel)
-{
-    uint32_t busy = 0;
-
-    if (channel->page) {
-        xen_guest_close_port(guest, channel->port);
-        if (xen_guest_end_access(guest, channel->ref) < 0) {
-            busy = 1;
-        } else {
-            xen_guest_free_page(guest, channel->page);
-        }
-    }
-    memset(channel, 0, sizeof(*channel));
-    return busy;
-}
-
 int xen_front_display_alloc_rings(XenFrontDisplay *display)
 {
-    XenGuest *guest = display->guest;
+    XenGuest *guest = display->card.guest;
     uint32_t i;
 
     for (i = 0; i < display->nr_connectors; i++) {
         XenFrontConnector *c = &display->connectors[i];
-        struct xen_displif_sring *shared;
 
-        if (alloc_channel(guest, &c->req) < 0 ||
-            alloc_channel(guest, &c->evt) < 0) {
+        if (xen_front_channel_alloc_ring(guest, &c->req) < 0 ||
+            xen_front_channel_alloc(guest, &c->evt) < 0) {
             xen_front_display_free_rings(display);
             return -ENOMEM;
         }
-        shared = xen_guest_page(guest, c->req.page);
-        SHARED_RING_INIT(shared);
-        FRONT_RING_INIT(&c->ring, shared, XEN_GUEST_PAGE);
-        c->next_id = 0;
         c->events = c->bad_events = 0;
     }
     return 0;
@@ -142,84 +85,47 @@ uint32_t xen_front_display_free_rings(XenFrontDisplay *display)
     uint32_t i;
 
     for (i = 0; i < XEN_FRONT_MAX_CONNECTORS; i++) {
-        busy += free_channel(display->guest, &display->connectors[i].req);
-        busy += free_channel(display->guest, &display->connectors[i].evt);
+        busy += xen_front_channel_free(&display->connectors[i].req);
+        busy += xen_front_channel_free(&display->connectors[i].evt);
     }
     return busy;
 }
 
-static int publish_number(XenFrontConnector *c, const char *key, uint32_t n)
-{
-    g_autofree char *path = g_strdup_printf("%s/%u/%s",
-                                            c->display->frontend_path,
-                                            c->index, key);
-
-    return xen_guest_write(c->display->guest, path, "%u", n);
-}
-
 int xen_front_display_publish(XenFrontDisplay *display)
 {
+    int ret = 0;
     uint32_t i;
 
-    for (i = 0; i < display->nr_connectors; i++) {
+    for (i = 0; i < display->nr_connectors && !ret; i++) {
         XenFrontConnector *c = &display->connectors[i];
-        int ret = publish_number(c, XENDISPL_FIELD_REQ_RING_REF, c->req.ref);
+        g_autofree char *dir = g_strdup_printf("%u", c->index);
 
-        if (!ret) {
-            ret = publish_number(c, XENDISPL_FIELD_REQ_CHANNEL, c->req.port);
-        }
-        if (!ret) {
-            ret = publish_number(c, XENDISPL_FIELD_EVT_RING_REF, c->evt.ref);
-        }
-        if (!ret) {
-            ret = publish_number(c, XENDISPL_FIELD_EVT_CHANNEL, c->evt.port);
-        }
-        if (ret < 0) {
-            return ret;
-        }
+        ret = xen_front_channel_publish(&display->card, dir,
+                                        XENDISPL_FIELD_REQ_RING_REF,
+                                        XENDISPL_FIELD_REQ_CHANNEL,
+                                        &c->req) ?:
+              xen_front_channel_publish(&display->card, dir,
+                                        XENDISPL_FIELD_EVT_RING_REF,
+                                        XENDISPL_FIELD_EVT_CHANNEL, &c->evt);
     }
-    return 0;
+    return ret;
 }
 
 int xen_front_display_connect(XenFrontDisplay *display)
 {
-    int ret;
-
-    if (!xen_front_display_wait_backend(display, XenbusStateInitWait,
-                                        XEN_GUEST_DEADLINE)) {
-        return -ETIMEDOUT;
-    }
-    ret = xen_front_display_read_config(display);
-    if (!ret) {
-        ret = xen_front_display_alloc_rings(display);
-    }
-    if (!ret) {
-        ret = xen_front_display_publish(display);
-    }
-    if (!ret) {
-        ret = xen_front_display_set_state(display, XenbusStateInitialised);
-    }
-    if (ret < 0) {
-        return ret;
-    }
-    if (!xen_front_display_wait_backend(display, XenbusStateConnected,
-                                        XEN_GUEST_DEADLINE)) {
-        return -ETIMEDOUT;
-    }
-    return xen_front_display_set_state(display, XenbusStateConnected);
+    return xen_front_card_begin(&display->card) ?:
+           xen_front_display_read_config(display) ?:
+           xen_front_display_alloc_rings(display) ?:
+           xen_front_display_publish(display) ?:
+           xen_front_card_finish(&display->card);
 }
 
 int xen_front_display_unload(XenFrontDisplay *display)
 {
-    bool ready;
-    uint32_t busy;
+    bool ready = xen_front_card_leave(&display->card);
+    uint32_t busy = xen_front_display_free_rings(display);
 
-    xen_front_display_set_state(display, XenbusStateClosing);
-    ready = xen_front_display_wait_backend(display, XenbusStateInitWait,
-                                           1000);
-    busy = xen_front_display_free_rings(display);
-    xen_front_display_set_state(display, XenbusStateInitialising);
-    xen_front_display_set_state(display, XenbusStateClosed);
+    xen_front_card_left(&display->card);
     return !ready ? -ETIMEDOUT : busy ? -EBUSY : 0;
 }
 
@@ -227,77 +133,21 @@ int xen_front_display_unload(XenFrontDisplay *display)
 
 uint16_t xen_front_send(XenFrontConnector *c, const struct xendispl_req *req)
 {
-    struct xendispl_req *slot = RING_GET_REQUEST(&c->ring,
-                                                 c->ring.req_prod_pvt);
-    uint16_t id = c->next_id++;
-    int notify;
-
-    *slot = *req;
-    slot->id = id;
-    c->ring.req_prod_pvt++;
-    RING_PUSH_REQUESTS_AND_CHECK_NOTIFY(&c->ring, notify);
-    if (notify) {
-        xen_guest_kick(c->display->guest, c->req.port);
-    }
-    return id;
-}
-
-/* Linux asks to be notified of the next response, then looks once more */
-static bool has_response(void *opaque)
-{
-    XenFrontConnector *c = opaque;
-    int work;
-
-    RING_FINAL_CHECK_FOR_RESPONSES(&c->ring, work);
-    return work;
+    return xen_front_channel_send(&c->req, req);
 }
 
 int xen_front_receive(XenFrontConnector *c, struct xendispl_resp *resp,
                       int timeout_ms)
 {
-    if (!xen_guest_wait(c->display->guest, has_response, c, timeout_ms)) {
-        return -ETIMEDOUT;
-    }
-    xen_rmb();
-    *resp = *RING_GET_RESPONSE(&c->ring, c->ring.rsp_cons);
-    c->ring.rsp_cons++;
-    return 0;
-}
-
-static bool is_zero(const void *data, size_t len)
-{
-    const uint8_t *byte = data;
-
-    while (len--) {
-        if (*byte++) {
-            return false;
-        }
-    }
-    return true;
+    return xen_front_channel_receive(&c->req, resp, timeout_ms);
 }
 
 int xen_front_request(XenFrontConnector *c, struct xendispl_req *req,
                       struct xendispl_resp *resp)
 {
-    struct xendispl_resp unused;
-    uint16_t id = xen_front_send(c, req);
-    size_t used = offsetof(struct xendispl_resp, op);
-    int ret;
-
-    resp = resp ?: &unused;
-    ret = xen_front_receive(c, resp, XEN_FRONT_TIMEOUT);
-    if (ret < 0) {
-        return ret;
-    }
-    if (req->operation == XENDISPL_OP_GET_EDID) {
-        used += sizeof(resp->op.get_edid);
-    }
-    if (resp->id != id || resp->operation != req->operation ||
-        resp->reserved || resp->status > 0 ||
-        !is_zero((uint8_t *)resp + used, sizeof(*resp) - used)) {
-        return -EPROTO;
-    }
-    return resp->status;
+    return xen_front_channel_request(&c->req, req, resp,
+                                     req->operation == XENDISPL_OP_GET_EDID ?
+                                     sizeof(resp->op.get_edid) : 0);
 }
 
 int xen_front_dbuf_create(XenFrontDisplay *display, uint64_t dbuf,
@@ -394,7 +244,7 @@ void xen_front_take_events(XenFrontConnector *c)
     if (!c->evt.page) {
         return;
     }
-    page = xen_guest_page(c->display->guest, c->evt.page);
+    page = xen_guest_page(c->display->card.guest, c->evt.page);
     prod = __atomic_load_n(&page->in_prod, __ATOMIC_ACQUIRE);
     while (page->in_cons != prod) {
         struct xendispl_evt evt = XENDISPL_IN_RING_REF(page, page->in_cons);
@@ -403,8 +253,8 @@ void xen_front_take_events(XenFrontConnector *c)
 
         if (evt.id != (uint16_t)c->events ||
             evt.type != XENDISPL_EVT_PG_FLIP ||
-            !is_zero(evt.reserved, sizeof(evt.reserved)) ||
-            !is_zero((uint8_t *)&evt + used, sizeof(evt) - used)) {
+            !xen_front_is_zero(evt.reserved, sizeof(evt.reserved)) ||
+            !xen_front_is_zero((uint8_t *)&evt + used, sizeof(evt) - used)) {
             c->bad_events++;
         }
         c->last_event_cookie = evt.op.pg_flip.fb_cookie;
@@ -432,7 +282,8 @@ bool xen_front_wait_events(XenFrontConnector *c, uint64_t count,
 {
     WaitEvents wait = { c, count };
 
-    return xen_guest_wait(c->display->guest, has_events, &wait, timeout_ms);
+    return xen_guest_wait(c->display->card.guest, has_events, &wait,
+                          timeout_ms);
 }
 
 /* Buffers */

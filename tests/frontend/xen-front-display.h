@@ -9,15 +9,10 @@
 #ifndef TESTS_FRONTEND_XEN_FRONT_DISPLAY_H
 #define TESTS_FRONTEND_XEN_FRONT_DISPLAY_H
 
+#include "xen-front-card.h"
 #include "xen-front-pgdir.h"
 
-#ifndef xen_mb
-#define xen_mb()    __atomic_thread_fence(__ATOMIC_SEQ_CST)
-#define xen_rmb()   __atomic_thread_fence(__ATOMIC_ACQUIRE)
-#define xen_wmb()   __atomic_thread_fence(__ATOMIC_RELEASE)
-#endif
 #include <xen/io/displif.h>
-#include <xen/io/xenbus.h>
 
 #define XEN_FRONT_MAX_CONNECTORS    16
 
@@ -26,17 +21,7 @@
 #define XEN_FRONT_ARGB8888  0x34325241u
 #define XEN_FRONT_RGB565    0x36314752u
 
-/* How long Linux waits for an answer */
-#define XEN_FRONT_TIMEOUT   3000
-
 typedef struct XenFrontDisplay XenFrontDisplay;
-
-/* A page that is granted: a ring's or an event page */
-typedef struct XenFrontChannel {
-    uint32_t page;
-    uint32_t ref;
-    uint32_t port;
-} XenFrontChannel;
 
 /**
  * struct XenFrontConnector - one connector
@@ -53,20 +38,13 @@ typedef struct XenFrontConnector {
     uint32_t height;
     XenFrontChannel req;
     XenFrontChannel evt;
-    struct xen_displif_front_ring ring;
-    uint16_t next_id;
     uint64_t events;
     uint64_t bad_events;
     uint64_t last_event_cookie;
 } XenFrontConnector;
 
 struct XenFrontDisplay {
-    XenGuest *guest;
-    uint32_t devid;
-    char *frontend_path;
-    char *frontend_state;
-    char *backend_path;
-    char *backend_state;
+    XenFrontCard card;
     uint32_t nr_connectors;
     XenFrontConnector connectors[XEN_FRONT_MAX_CONNECTORS];
 };
@@ -91,19 +69,12 @@ uint32_t xen_front_display_free(XenFrontDisplay *display);
 int xen_front_display_read_config(XenFrontDisplay *display);
 int xen_front_display_alloc_rings(XenFrontDisplay *display);
 int xen_front_display_publish(XenFrontDisplay *display);
-int xen_front_display_set_state(XenFrontDisplay *display, int state);
-bool xen_front_display_wait_backend(XenFrontDisplay *display, int state,
-                                    int timeout_ms);
 int xen_front_display_connect(XenFrontDisplay *display);
 
 /* How many ring pages were still in use; their ports are closed */
 uint32_t xen_front_display_free_rings(XenFrontDisplay *display);
 
-/*
- * What Linux does when its module goes: state Closing, wait up to a second
- * for InitWait, free the rings, Initialising, Closed.  Returns -ETIMEDOUT if
- * the backend did not make it, -EBUSY if it kept a page.
- */
+/* What Linux does when its module goes; -ETIMEDOUT, -EBUSY: a page is kept */
 int xen_front_display_unload(XenFrontDisplay *display);
 
 /* Requests */

@@ -11,23 +11,16 @@
 
 #include "xen-front-sound.h"
 
+G_STATIC_ASSERT(sizeof(struct xensnd_req) == sizeof(struct xen_front_slot));
+G_STATIC_ASSERT(sizeof(struct xensnd_resp) == sizeof(struct xen_front_slot));
+
 /* Life */
 
 XenFrontSound *xen_front_sound_new(XenGuest *guest, uint32_t devid)
 {
     XenFrontSound *sound = g_new0(XenFrontSound, 1);
 
-    sound->guest = guest;
-    sound->devid = devid;
-    sound->frontend_path =
-        g_strdup_printf("/local/domain/%u/device/" XENSND_DRIVER_NAME "/%u",
-                        xen_guest_domid(guest), devid);
-    sound->frontend_state = g_strdup_printf("%s/state", sound->frontend_path);
-    sound->backend_path =
-        g_strdup_printf("/local/domain/%u/backend/" XENSND_DRIVER_NAME
-                        "/%u/%u", XEN_GUEST_BACKEND, xen_guest_domid(guest),
-                        devid);
-    sound->backend_state = g_strdup_printf("%s/state", sound->backend_path);
+    xen_front_card_init(&sound->card, guest, XENSND_DRIVER_NAME, devid);
     return sound;
 }
 
@@ -42,24 +35,9 @@ uint32_t xen_front_sound_free(XenFrontSound *sound)
     for (i = 0; i < XEN_FRONT_MAX_STREAMS; i++) {
         busy += xen_front_pgdir_free(sound->streams[i].pgdir);
     }
-    g_free(sound->frontend_path);
-    g_free(sound->frontend_state);
-    g_free(sound->backend_path);
-    g_free(sound->backend_state);
+    xen_front_card_clear(&sound->card);
     g_free(sound);
     return busy;
-}
-
-int xen_front_sound_set_state(XenFrontSound *sound, int state)
-{
-    return xen_guest_write(sound->guest, sound->frontend_state, "%d", state);
-}
-
-bool xen_front_sound_wait_backend(XenFrontSound *sound, int state,
-                                  int timeout_ms)
-{
-    return xen_guest_wait_int(sound->guest, sound->backend_state, state,
-                              XenbusStateUnknown, timeout_ms);
 }
 
 /* Streams of one PCM, until there is none of the next number */
@@ -71,8 +49,8 @@ static uint32_t read_pcm(XenFrontSound *sound, uint32_t pcm)
         XenFrontStream *s = &sound->streams[sound->nr_streams];
         g_autofree char *path =
             g_strdup_printf("%s/%u/%u/" XENSND_FIELD_TYPE,
-                            sound->frontend_path, pcm, i);
-        g_autofree char *type = xen_guest_read(sound->guest, path);
+                            sound->card.frontend_path, pcm, i);
+        g_autofree char *type = xen_guest_read(sound->card.guest, path);
 
         if (!type) {
             break;
@@ -97,50 +75,19 @@ int xen_front_sound_read_config(XenFrontSound *sound)
     return sound->nr_streams ? 0 : -ENODEV;
 }
 
-static int alloc_channel(XenGuest *guest, XenFrontSoundChannel *channel)
-{
-    channel->page = xen_guest_alloc_page(guest);
-    if (!channel->page) {
-        return -ENOMEM;
-    }
-    channel->ref = xen_guest_grant(guest, channel->page, false);
-    channel->port = xen_guest_alloc_port(guest);
-    return channel->ref && channel->port ? 0 : -ENOSPC;
-}
-
-static uint32_t free_channel(XenGuest *guest, XenFrontSoundChannel *channel)
-{
-    uint32_t busy = 0;
-
-    if (channel->page) {
-        xen_guest_close_port(guest, channel->port);
-        if (xen_guest_end_access(guest, channel->ref) < 0) {
-            busy = 1;
-        } else {
-            xen_guest_free_page(guest, channel->page);
-        }
-    }
-    memset(channel, 0, sizeof(*channel));
-    return busy;
-}
-
 int xen_front_sound_alloc_rings(XenFrontSound *sound)
 {
+    XenGuest *guest = sound->card.guest;
     uint32_t i;
 
     for (i = 0; i < sound->nr_streams; i++) {
         XenFrontStream *s = &sound->streams[i];
-        struct xen_sndif_sring *shared;
 
-        if (alloc_channel(sound->guest, &s->req) < 0 ||
-            alloc_channel(sound->guest, &s->evt) < 0) {
+        if (xen_front_channel_alloc_ring(guest, &s->req) < 0 ||
+            xen_front_channel_alloc(guest, &s->evt) < 0) {
             xen_front_sound_free_rings(sound);
             return -ENOMEM;
         }
-        shared = xen_guest_page(sound->guest, s->req.page);
-        SHARED_RING_INIT(shared);
-        FRONT_RING_INIT(&s->ring, shared, XEN_GUEST_PAGE);
-        s->next_id = 0;
         s->event_id = 0;
         s->events = s->bad_events = s->dropped = 0;
     }
@@ -153,83 +100,46 @@ uint32_t xen_front_sound_free_rings(XenFrontSound *sound)
     uint32_t i;
 
     for (i = 0; i < XEN_FRONT_MAX_STREAMS; i++) {
-        busy += free_channel(sound->guest, &sound->streams[i].req);
-        busy += free_channel(sound->guest, &sound->streams[i].evt);
+        busy += xen_front_channel_free(&sound->streams[i].req);
+        busy += xen_front_channel_free(&sound->streams[i].evt);
     }
     return busy;
 }
 
-static int publish_number(XenFrontStream *s, const char *key, uint32_t n)
-{
-    g_autofree char *path = g_strdup_printf("%s/%u/%u/%s",
-                                            s->sound->frontend_path, s->pcm,
-                                            s->number, key);
-
-    return xen_guest_write(s->sound->guest, path, "%u", n);
-}
-
 int xen_front_sound_publish(XenFrontSound *sound)
 {
+    int ret = 0;
     uint32_t i;
 
-    for (i = 0; i < sound->nr_streams; i++) {
+    for (i = 0; i < sound->nr_streams && !ret; i++) {
         XenFrontStream *s = &sound->streams[i];
-        int ret = publish_number(s, XENSND_FIELD_RING_REF, s->req.ref);
+        g_autofree char *dir = g_strdup_printf("%u/%u", s->pcm, s->number);
 
-        if (!ret) {
-            ret = publish_number(s, XENSND_FIELD_EVT_CHNL, s->req.port);
-        }
-        if (!ret) {
-            ret = publish_number(s, XENSND_FIELD_EVT_RING_REF, s->evt.ref);
-        }
-        if (!ret) {
-            ret = publish_number(s, XENSND_FIELD_EVT_EVT_CHNL, s->evt.port);
-        }
-        if (ret < 0) {
-            return ret;
-        }
+        ret = xen_front_channel_publish(&sound->card, dir,
+                                        XENSND_FIELD_RING_REF,
+                                        XENSND_FIELD_EVT_CHNL, &s->req) ?:
+              xen_front_channel_publish(&sound->card, dir,
+                                        XENSND_FIELD_EVT_RING_REF,
+                                        XENSND_FIELD_EVT_EVT_CHNL, &s->evt);
     }
-    return 0;
+    return ret;
 }
 
 int xen_front_sound_connect(XenFrontSound *sound)
 {
-    int ret;
-
-    if (!xen_front_sound_wait_backend(sound, XenbusStateInitWait,
-                                      XEN_GUEST_DEADLINE)) {
-        return -ETIMEDOUT;
-    }
-    ret = xen_front_sound_read_config(sound);
-    if (!ret) {
-        ret = xen_front_sound_alloc_rings(sound);
-    }
-    if (!ret) {
-        ret = xen_front_sound_publish(sound);
-    }
-    if (!ret) {
-        ret = xen_front_sound_set_state(sound, XenbusStateInitialised);
-    }
-    if (ret < 0) {
-        return ret;
-    }
-    if (!xen_front_sound_wait_backend(sound, XenbusStateConnected,
-                                      XEN_GUEST_DEADLINE)) {
-        return -ETIMEDOUT;
-    }
-    return xen_front_sound_set_state(sound, XenbusStateConnected);
+    return xen_front_card_begin(&sound->card) ?:
+           xen_front_sound_read_config(sound) ?:
+           xen_front_sound_alloc_rings(sound) ?:
+           xen_front_sound_publish(sound) ?:
+           xen_front_card_finish(&sound->card);
 }
 
 int xen_front_sound_unload(XenFrontSound *sound)
 {
-    bool ready;
-    uint32_t busy;
+    bool ready = xen_front_card_leave(&sound->card);
+    uint32_t busy = xen_front_sound_free_rings(sound);
 
-    xen_front_sound_set_state(sound, XenbusStateClosing);
-    ready = xen_front_sound_wait_backend(sound, XenbusStateInitWait, 1000);
-    busy = xen_front_sound_free_rings(sound);
-    xen_front_sound_set_state(sound, XenbusStateInitialising);
-    xen_front_sound_set_state(sound, XenbusStateClosed);
+    xen_front_card_left(&sound->card);
     return !ready ? -ETIMEDOUT : busy ? -EBUSY : 0;
 }
 
@@ -238,77 +148,22 @@ int xen_front_sound_unload(XenFrontSound *sound)
 uint16_t xen_front_stream_send(XenFrontStream *s,
                                const struct xensnd_req *req)
 {
-    struct xensnd_req *slot = RING_GET_REQUEST(&s->ring,
-                                               s->ring.req_prod_pvt);
-    uint16_t id = s->next_id++;
-    int notify;
-
-    *slot = *req;
-    slot->id = id;
-    s->ring.req_prod_pvt++;
-    RING_PUSH_REQUESTS_AND_CHECK_NOTIFY(&s->ring, notify);
-    if (notify) {
-        xen_guest_kick(s->sound->guest, s->req.port);
-    }
-    return id;
-}
-
-/* Linux asks to be notified of the next response, then looks once more */
-static bool has_response(void *opaque)
-{
-    XenFrontStream *s = opaque;
-    int work;
-
-    RING_FINAL_CHECK_FOR_RESPONSES(&s->ring, work);
-    return work;
+    return xen_front_channel_send(&s->req, req);
 }
 
 int xen_front_stream_receive(XenFrontStream *s, struct xensnd_resp *resp,
                              int timeout_ms)
 {
-    if (!xen_guest_wait(s->sound->guest, has_response, s, timeout_ms)) {
-        return -ETIMEDOUT;
-    }
-    xen_rmb();
-    *resp = *RING_GET_RESPONSE(&s->ring, s->ring.rsp_cons);
-    s->ring.rsp_cons++;
-    return 0;
-}
-
-static bool is_zero(const void *data, size_t len)
-{
-    const uint8_t *byte = data;
-
-    while (len--) {
-        if (*byte++) {
-            return false;
-        }
-    }
-    return true;
+    return xen_front_channel_receive(&s->req, resp, timeout_ms);
 }
 
 int xen_front_stream_request(XenFrontStream *s, struct xensnd_req *req,
                              struct xensnd_resp *resp)
 {
-    struct xensnd_resp unused;
-    uint16_t id = xen_front_stream_send(s, req);
-    size_t used = offsetof(struct xensnd_resp, resp);
-    int ret;
+    bool query = req->operation == XENSND_OP_HW_PARAM_QUERY;
 
-    resp = resp ?: &unused;
-    ret = xen_front_stream_receive(s, resp, XEN_FRONT_SOUND_TIMEOUT);
-    if (ret < 0) {
-        return ret;
-    }
-    if (req->operation == XENSND_OP_HW_PARAM_QUERY && resp->status == 0) {
-        used += sizeof(resp->resp.hw_param);
-    }
-    if (resp->id != id || resp->operation != req->operation ||
-        resp->reserved || resp->status > 0 ||
-        !is_zero((uint8_t *)resp + used, sizeof(*resp) - used)) {
-        return -EPROTO;
-    }
-    return resp->status;
+    return xen_front_channel_request(&s->req, req, resp,
+                                     query ? sizeof(resp->resp.hw_param) : 0);
 }
 
 /* What Linux does at open, hw_params and hw_free */
@@ -329,7 +184,7 @@ int xen_front_stream_open(XenFrontStream *s, uint32_t rate, uint8_t format,
     struct xensnd_req req = { .operation = XENSND_OP_OPEN };
     int ret;
 
-    s->pgdir = xen_front_pgdir_new(s->sound->guest, buffer_size);
+    s->pgdir = xen_front_pgdir_new(s->sound->card.guest, buffer_size);
     if (!s->pgdir) {
         return -ENOMEM;
     }
@@ -388,7 +243,7 @@ int xen_front_stream_query(XenFrontStream *s,
                            struct xensnd_query_hw_param *param)
 {
     struct xensnd_req req = { .operation = XENSND_OP_HW_PARAM_QUERY };
-    struct xensnd_resp resp;
+    struct xensnd_resp resp = { 0 };
     int ret;
 
     req.op.hw_param = *param;
@@ -452,8 +307,8 @@ static void take_event(XenFrontStream *s, const struct xensnd_evt *evt)
 
     s->events++;
     if (evt->type != XENSND_EVT_CUR_POS ||
-        !is_zero(evt->reserved, sizeof(evt->reserved)) ||
-        !is_zero((uint8_t *)evt + used, sizeof(*evt) - used)) {
+        !xen_front_is_zero(evt->reserved, sizeof(evt->reserved)) ||
+        !xen_front_is_zero((uint8_t *)evt + used, sizeof(*evt) - used)) {
         s->bad_events++;
     }
     if (evt->id != s->event_id++) {
@@ -474,7 +329,7 @@ void xen_front_stream_take_events(XenFrontStream *s)
     if (!s->evt.page) {
         return;
     }
-    page = xen_guest_page(s->sound->guest, s->evt.page);
+    page = xen_guest_page(s->sound->card.guest, s->evt.page);
     prod = __atomic_load_n(&page->in_prod, __ATOMIC_ACQUIRE);
     while (page->in_cons != prod) {
         struct xensnd_evt evt = XENSND_IN_RING_REF(page, page->in_cons);
@@ -503,5 +358,6 @@ bool xen_front_stream_wait_position(XenFrontStream *s, uint64_t position,
 {
     WaitPosition wait = { s, position };
 
-    return xen_guest_wait(s->sound->guest, has_position, &wait, timeout_ms);
+    return xen_guest_wait(s->sound->card.guest, has_position, &wait,
+                          timeout_ms);
 }

@@ -9,29 +9,14 @@
 #ifndef TESTS_FRONTEND_XEN_FRONT_SOUND_H
 #define TESTS_FRONTEND_XEN_FRONT_SOUND_H
 
+#include "xen-front-card.h"
 #include "xen-front-pgdir.h"
 
-#ifndef xen_mb
-#define xen_mb()    __atomic_thread_fence(__ATOMIC_SEQ_CST)
-#define xen_rmb()   __atomic_thread_fence(__ATOMIC_ACQUIRE)
-#define xen_wmb()   __atomic_thread_fence(__ATOMIC_RELEASE)
-#endif
 #include <xen/io/sndif.h>
-#include <xen/io/xenbus.h>
 
 #define XEN_FRONT_MAX_STREAMS       64
 
-/* How long Linux waits for an answer */
-#define XEN_FRONT_SOUND_TIMEOUT     3000
-
 typedef struct XenFrontSound XenFrontSound;
-
-/* A page that is granted: a ring's or an event page */
-typedef struct XenFrontSoundChannel {
-    uint32_t page;
-    uint32_t ref;
-    uint32_t port;
-} XenFrontSoundChannel;
 
 /**
  * struct XenFrontStream - one stream
@@ -50,10 +35,8 @@ typedef struct XenFrontStream {
     uint32_t pcm;
     uint32_t number;
     bool capture;
-    XenFrontSoundChannel req;
-    XenFrontSoundChannel evt;
-    struct xen_sndif_front_ring ring;
-    uint16_t next_id;
+    XenFrontChannel req;
+    XenFrontChannel evt;
 
     bool modern;
     uint16_t event_id;
@@ -68,12 +51,7 @@ typedef struct XenFrontStream {
 } XenFrontStream;
 
 struct XenFrontSound {
-    XenGuest *guest;
-    uint32_t devid;
-    char *frontend_path;
-    char *frontend_state;
-    char *backend_path;
-    char *backend_state;
+    XenFrontCard card;
     uint32_t nr_streams;
     XenFrontStream streams[XEN_FRONT_MAX_STREAMS];
 };
@@ -88,19 +66,12 @@ uint32_t xen_front_sound_free(XenFrontSound *sound);
 int xen_front_sound_read_config(XenFrontSound *sound);
 int xen_front_sound_alloc_rings(XenFrontSound *sound);
 int xen_front_sound_publish(XenFrontSound *sound);
-int xen_front_sound_set_state(XenFrontSound *sound, int state);
-bool xen_front_sound_wait_backend(XenFrontSound *sound, int state,
-                                  int timeout_ms);
 int xen_front_sound_connect(XenFrontSound *sound);
 
 /* How many ring pages were still in use; their ports are closed */
 uint32_t xen_front_sound_free_rings(XenFrontSound *sound);
 
-/*
- * What Linux does when its module goes: state Closing, wait up to a second
- * for InitWait, free the rings, Initialising, Closed.  Returns -ETIMEDOUT if
- * the backend did not make it, -EBUSY if it kept a page.
- */
+/* What Linux does when its module goes; -ETIMEDOUT, -EBUSY: a page is kept */
 int xen_front_sound_unload(XenFrontSound *sound);
 
 /* Requests */

@@ -114,8 +114,8 @@ XenStorm *xen_storm_begin(XenAttacker *a, const XenStormKind *kind)
     if (kind->prepare) {
         kind->prepare(a, storm->slots);
         storm->ring = kind->sound ?
-                      (StormRing *)attack_playback(a)->ring.sring :
-                      (StormRing *)attack_connector(a)->ring.sring;
+                      (StormRing *)attack_playback(a)->req.ring.sring :
+                      (StormRing *)attack_connector(a)->req.ring.sring;
         storm->req_prod = storm->ring->req_prod;
         storm->rsp_prod = storm->ring->rsp_prod;
         storm_fill(storm);
@@ -275,9 +275,9 @@ static void events(XenAttacker *a)
 /* Away and back, without waiting for the backend */
 static void connections(XenAttacker *a)
 {
-    xen_front_display_set_state(a->display, XenbusStateInitialising);
-    xen_front_display_set_state(a->display, XenbusStateInitialised);
-    xen_front_display_set_state(a->display, XenbusStateConnected);
+    xen_front_set_state(&a->display->card, XenbusStateInitialising);
+    xen_front_set_state(&a->display->card, XenbusStateInitialised);
+    xen_front_set_state(&a->display->card, XenbusStateConnected);
 }
 
 const XenStormKind xen_storms[] = {

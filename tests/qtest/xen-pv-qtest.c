@@ -132,63 +132,38 @@ void xen_pv_test_unload(XenPvTest *t)
 
 /* The toolstack */
 
-static void write_node(XenFrontDisplay *display, const char *dir,
-                       const char *key, const char *value)
-{
-    g_autofree char *path = g_strdup_printf("%s/%s", dir, key);
-
-    g_assert_cmpint(xen_guest_dom0_write(display->guest, path, "%s", value),
-                    ==, 0);
-}
-
 void xen_pv_test_attach(XenFrontDisplay *display, const char *be_alloc,
                         const char *const *resolutions)
 {
-    const char *front = display->frontend_path;
-    const char *back = display->backend_path;
     int i;
 
-    g_assert_cmpint(xen_guest_call(display->guest, NULL,
-                                   "dom0 create %s %u %u", front,
-                                   XEN_TESTBED_GUEST, XEN_TESTBED_BACKEND),
-                    ==, 0);
-    write_node(display, front, "backend", back);
-    write_node(display, front, "backend-id", "0");
+    xen_toolstack_begin(&display->card);
     if (be_alloc) {
-        write_node(display, front, "be-alloc", be_alloc);
+        xen_toolstack_write(&display->card, "be-alloc", be_alloc);
     }
     for (i = 0; resolutions[i]; i++) {
         g_autofree char *resolution = g_strdup_printf("%d/resolution", i);
         g_autofree char *id = g_strdup_printf("%d/unique-id", i);
 
-        write_node(display, front, resolution, resolutions[i]);
-        write_node(display, front, id, "");
+        xen_toolstack_write(&display->card, resolution, resolutions[i]);
+        xen_toolstack_write(&display->card, id, "");
     }
-    write_node(display, front, "state", "1");
-    g_assert_cmpint(xen_guest_call(display->guest, NULL,
-                                   "dom0 create %s %u %u", back,
-                                   XEN_TESTBED_BACKEND, XEN_TESTBED_GUEST),
-                    ==, 0);
-    write_node(display, back, "frontend", front);
-    write_node(display, back, "frontend-id", "1");
-    write_node(display, back, "online", "1");
-    write_node(display, back, "state", "1");
+    xen_toolstack_end(&display->card);
 }
 
 static bool is_gone(void *opaque)
 {
-    XenFrontDisplay *display = opaque;
+    XenFrontCard *card = opaque;
 
-    return !xen_guest_exists(display->guest, display->frontend_path) &&
-           !xen_guest_exists(display->guest, display->backend_path);
+    return !xen_guest_exists(card->guest, card->frontend_path) &&
+           !xen_guest_exists(card->guest, card->backend_path);
 }
 
 void xen_pv_test_detach(XenPvTest *t, XenFrontDisplay *display)
 {
-    write_node(display, display->backend_path, "online", "0");
-    write_node(display, display->backend_path, "state", "5");
+    xen_toolstack_detach(&display->card);
     qtest_qmp_eventwait(t->qts, "DEVICE_DELETED");
-    g_assert_true(xen_guest_wait(t->guest, is_gone, display,
+    g_assert_true(xen_guest_wait(t->guest, is_gone, &display->card,
                                  XEN_GUEST_DEADLINE));
     g_assert_cmpuint(xen_front_display_free_rings(display), ==, 0);
 }
@@ -289,4 +264,19 @@ void xen_pv_check_screen(XenPvTest *t, const char *device, int head,
     g_assert_cmpuint(picture.height, ==, height);
     g_assert_true(xen_pv_picture_is(&picture, width, height, seed));
     xen_pv_picture_clear(&picture);
+}
+
+/* Tests */
+
+void xen_pv_test_add(const char *prefix, const XenPvCase *cases, size_t count,
+                     const char *testbed)
+{
+    size_t i;
+
+    for (i = 0; i < count; i++) {
+        g_autofree char *path = g_strdup_printf("%s/%s", prefix,
+                                                cases[i].name);
+
+        qtest_add_data_func(path, testbed, cases[i].test);
+    }
 }

@@ -14,6 +14,7 @@
 
 #include "../frontend/xen-front-display.h"
 #include "../frontend/xen-guest-testbed.h"
+#include "../frontend/xen-toolstack.h"
 
 /* One QEMU, its guest, and the guest's frontend of card 0 */
 typedef struct XenPvTest {
@@ -93,5 +94,15 @@ bool xen_pv_picture_is(const XenPvPicture *picture, uint32_t width,
 /* Take a screendump, and compare it */
 void xen_pv_check_screen(XenPvTest *t, const char *device, int head,
                          uint32_t width, uint32_t height, uint32_t seed);
+
+/* A test, which is told what else the testbed is to be */
+typedef struct XenPvCase {
+    const char *name;
+    void (*test)(const void *testbed);
+} XenPvCase;
+
+/* Add some tests, below one name */
+void xen_pv_test_add(const char *prefix, const XenPvCase *cases, size_t count,
+                     const char *testbed);
 
 #endif /* TESTS_QTEST_XEN_PV_QTEST_H */

@@ -200,39 +200,19 @@ static void test_connects(const void *unused)
     xen_pv_scene_end(&s);
 }
 
-static void dom0(XenFrontSound *sound, const char *dir, const char *key,
-                 const char *value)
-{
-    g_autofree char *path = g_strdup_printf("%s/%s", dir, key);
-
-    g_assert_cmpint(xen_guest_dom0_write(sound->guest, path, "%s", value), ==,
-                    0);
-}
-
 /* What a toolstack does for a card of four streams */
 static void attach_sound(XenFrontSound *sound)
 {
     static const char *const types[] = {
         "0/0/type", "0/1/type", "1/0/type", "2/0/type"
     };
-    const char *front = sound->frontend_path;
-    const char *back = sound->backend_path;
     int i;
 
-    g_assert_cmpint(xen_guest_call(sound->guest, NULL, "dom0 create %s 1 0",
-                                   front), ==, 0);
-    g_assert_cmpint(xen_guest_call(sound->guest, NULL, "dom0 create %s 0 1",
-                                   back), ==, 0);
+    xen_toolstack_begin(&sound->card);
     for (i = 0; i < ARRAY_SIZE(types); i++) {
-        dom0(sound, front, types[i], "p");
+        xen_toolstack_write(&sound->card, types[i], "p");
     }
-    dom0(sound, front, "backend", back);
-    dom0(sound, front, "backend-id", "0");
-    dom0(sound, front, "state", "1");
-    dom0(sound, back, "frontend", front);
-    dom0(sound, back, "frontend-id", "1");
-    dom0(sound, back, "online", "1");
-    dom0(sound, back, "state", "1");
+    xen_toolstack_end(&sound->card);
 }
 
 /* Four streams are described, and two are served */
@@ -246,8 +226,8 @@ static void test_streams(const void *unused)
                     "-global xen-pvsound.audiodev=victim-audio");
     sound = xen_front_sound_new(s.test.guest, 5);
     attach_sound(sound);
-    g_assert_true(xen_front_sound_wait_backend(sound, XenbusStateInitWait,
-                                               XEN_GUEST_DEADLINE));
+    g_assert_true(xen_front_wait_backend(&sound->card, XenbusStateInitWait,
+                                         XEN_GUEST_DEADLINE));
     dict = xen_pv_test_get(&s.test, "vsnd-5", "status");
     g_assert_cmpuint(qlist_size(qdict_get_qlist(qobject_to(QDict, dict),
                                                 "streams")), ==, 2);

@@ -347,22 +347,23 @@ static void connect_too_often(Trouble *t)
 static void break_ring(Trouble *t)
 {
     connect_display(t);
-    screen(t)->ring.sring->req_prod = screen(t)->ring.rsp_cons + 1000;
+    screen(t)->req.ring.sring->req_prod = screen(t)->req.ring.rsp_cons + 1000;
     xen_guest_kick(t->qemu.guest, screen(t)->req.port);
 }
 
 static void publish(Trouble *t, const char *key, const char *value)
 {
     XenFrontDisplay *d = t->qemu.display;
-    g_autofree char *path = g_strdup_printf("%s/%s", d->frontend_path, key);
+    g_autofree char *path = g_strdup_printf("%s/%s", d->card.frontend_path,
+                                            key);
 
-    g_assert_true(xen_front_display_wait_backend(d, XenbusStateInitWait,
-                                                 XEN_GUEST_DEADLINE));
+    g_assert_true(xen_front_wait_backend(&d->card, XenbusStateInitWait,
+                                         XEN_GUEST_DEADLINE));
     g_assert_cmpint(xen_front_display_read_config(d), ==, 0);
     g_assert_cmpint(xen_front_display_alloc_rings(d), ==, 0);
     g_assert_cmpint(xen_front_display_publish(d), ==, 0);
     xen_guest_write(t->qemu.guest, path, "%s", value);
-    xen_front_display_set_state(d, XenbusStateInitialised);
+    xen_front_set_state(&d->card, XenbusStateInitialised);
 }
 
 static void publish_no_number(Trouble *t)
@@ -466,56 +467,30 @@ static void give_up(Trouble *t)
 
     t->sound = xen_front_sound_new(t->qemu.guest, 0);
     for (i = 0; i < 3; i++) {
-        g_assert_true(xen_front_sound_wait_backend(t->sound,
+        g_assert_true(xen_front_wait_backend(&t->sound->card,
             XenbusStateInitWait, XEN_GUEST_DEADLINE));
         g_assert_cmpint(xen_front_sound_read_config(t->sound), ==, 0);
         g_assert_cmpint(xen_front_sound_alloc_rings(t->sound), ==, 0);
         g_assert_cmpint(xen_front_sound_publish(t->sound), ==, 0);
-        xen_front_sound_set_state(t->sound, XenbusStateInitialised);
-        g_assert_true(xen_front_sound_wait_backend(t->sound,
+        xen_front_set_state(&t->sound->card, XenbusStateInitialised);
+        g_assert_true(xen_front_wait_backend(&t->sound->card,
             XenbusStateConnected, XEN_GUEST_DEADLINE));
-        xen_front_sound_set_state(t->sound, XenbusStateClosing);
+        xen_front_set_state(&t->sound->card, XenbusStateClosing);
         g_assert_cmpuint(xen_front_sound_free_rings(t->sound), ==, 0);
-        xen_front_sound_set_state(t->sound, XenbusStateInitialising);
+        xen_front_set_state(&t->sound->card, XenbusStateInitialising);
     }
-    g_assert_true(xen_front_sound_wait_backend(t->sound,
+    g_assert_true(xen_front_wait_backend(&t->sound->card,
         XenbusStateReconfiguring, XEN_GUEST_DEADLINE));
-}
-
-static void dom0(Trouble *t, const char *dir, const char *key,
-                 const char *value)
-{
-    g_autofree char *path = g_strdup_printf("%s/%s", dir, key);
-
-    g_assert_cmpint(xen_guest_dom0_write(t->qemu.guest, path, "%s", value),
-                    ==, 0);
 }
 
 /* What xl writes for vsnd, with a stream's type and formats */
 static void attach_sound(Trouble *t, const char *type, const char *formats)
 {
-    const char *front, *back;
-
     t->sound = xen_front_sound_new(t->qemu.guest, 0);
-    front = t->sound->frontend_path;
-    back = t->sound->backend_path;
-    g_assert_cmpint(xen_guest_call(t->qemu.guest, NULL,
-                                   "dom0 create %s %u %u", front,
-                                   XEN_TESTBED_GUEST, XEN_TESTBED_BACKEND),
-                    ==, 0);
-    g_assert_cmpint(xen_guest_call(t->qemu.guest, NULL,
-                                   "dom0 create %s %u %u", back,
-                                   XEN_TESTBED_BACKEND, XEN_TESTBED_GUEST),
-                    ==, 0);
-    dom0(t, front, "backend", back);
-    dom0(t, front, "backend-id", "0");
-    dom0(t, front, "0/0/type", type);
-    dom0(t, front, "sample-formats", formats);
-    dom0(t, front, "state", "1");
-    dom0(t, back, "frontend", front);
-    dom0(t, back, "frontend-id", "1");
-    dom0(t, back, "online", "1");
-    dom0(t, back, "state", "1");
+    xen_toolstack_begin(&t->sound->card);
+    xen_toolstack_write(&t->sound->card, "0/0/type", type);
+    xen_toolstack_write(&t->sound->card, "sample-formats", formats);
+    xen_toolstack_end(&t->sound->card);
 }
 
 static void attach_bad_format(Trouble *t)

@@ -283,7 +283,7 @@ static void test_node(const void *testbed)
 
     /* Nor does a card have it that was not told to */
     xen_pv_test_start(&t, testbed, "-device xen-pvdisplay,connectors=64x64");
-    path = g_strdup_printf("%s/be-alloc", t.display->frontend_path);
+    path = g_strdup_printf("%s/be-alloc", t.display->card.frontend_path);
     value = xen_guest_read(t.guest, path);
     g_assert_cmpstr(value, ==, "0");
     xen_pv_test_end(&t);
@@ -536,8 +536,8 @@ static void test_version(const void *testbed)
     XenPvTest t;
 
     xen_pv_test_start(&t, testbed, CARD);
-    path = g_strdup_printf("%s/version", t.display->frontend_path);
-    node = g_strdup_printf("%s/versions", t.display->backend_path);
+    path = g_strdup_printf("%s/version", t.display->card.frontend_path);
+    node = g_strdup_printf("%s/versions", t.display->card.backend_path);
     offered = xen_guest_read(t.guest, node);
     g_assert_cmpstr(offered, ==, "1,2");
 
@@ -545,22 +545,22 @@ static void test_version(const void *testbed)
         g_assert_cmpint(xen_guest_write(t.guest, path, "%s", good[i]), ==, 0);
         xen_pv_test_connect(t.display);
         xen_pv_test_unload(&t);
-        xen_front_display_set_state(t.display, XenbusStateInitialising);
+        xen_front_set_state(&t.display->card, XenbusStateInitialising);
     }
     for (i = 0; i < ARRAY_SIZE(bad); i++) {
         g_assert_cmpint(xen_guest_write(t.guest, path, "%s", bad[i]), ==, 0);
-        g_assert_true(xen_front_display_wait_backend(t.display,
-                                                     XenbusStateInitWait,
-                                                     XEN_GUEST_DEADLINE));
+        g_assert_true(xen_front_wait_backend(&t.display->card,
+                                             XenbusStateInitWait,
+                                             XEN_GUEST_DEADLINE));
         g_assert_cmpint(xen_front_display_read_config(t.display), ==, 0);
         g_assert_cmpint(xen_front_display_alloc_rings(t.display), ==, 0);
         g_assert_cmpint(xen_front_display_publish(t.display), ==, 0);
-        xen_front_display_set_state(t.display, XenbusStateInitialised);
-        g_assert_true(xen_front_display_wait_backend(t.display,
-                                                     XenbusStateClosed,
-                                                     XEN_GUEST_DEADLINE));
+        xen_front_set_state(&t.display->card, XenbusStateInitialised);
+        g_assert_true(xen_front_wait_backend(&t.display->card,
+                                             XenbusStateClosed,
+                                             XEN_GUEST_DEADLINE));
         g_assert_cmpuint(xen_front_display_free_rings(t.display), ==, 0);
-        xen_front_display_set_state(t.display, XenbusStateInitialising);
+        xen_front_set_state(&t.display->card, XenbusStateInitialising);
     }
     g_assert_cmpint(xen_guest_rm(t.guest, path), ==, 0);
     xen_pv_test_connect(t.display);
@@ -568,10 +568,7 @@ static void test_version(const void *testbed)
     xen_pv_test_end(&t);
 }
 
-static const struct {
-    const char *name;
-    void (*fn)(const void *testbed);
-} cases[] = {
+static const XenPvCase cases[] = {
     { "be-alloc/life", test_alloc },
     { "be-alloc/lingering", test_lingering },
     { "be-alloc/failures", test_failures },
@@ -584,14 +581,7 @@ static const struct {
 
 int main(int argc, char **argv)
 {
-    int i;
-
     g_test_init(&argc, &argv, NULL);
-    for (i = 0; i < ARRAY_SIZE(cases); i++) {
-        g_autofree char *name = g_strdup_printf("xen-pvdisplay/%s",
-                                                cases[i].name);
-
-        qtest_add_data_func(name, TESTBED, cases[i].fn);
-    }
+    xen_pv_test_add("xen-pvdisplay", cases, ARRAY_SIZE(cases), TESTBED);
     return g_test_run();
 }

@@ -195,21 +195,21 @@ static void test_connect_nodes(const void *testbed)
     XenPvTest t;
 
     xen_pv_test_start(&t, testbed, CARD);
-    g_assert_true(xen_front_display_wait_backend(t.display, XenbusStateInitWait,
-                                                 XEN_GUEST_DEADLINE));
-    check_node(&t, t.display->frontend_path, "be-alloc", "0");
-    check_node(&t, t.display->frontend_path, "0/resolution", "800x600");
-    check_node(&t, t.display->frontend_path, "0/unique-id", "LEFT");
-    check_node(&t, t.display->frontend_path, "1/resolution", "640x480");
-    check_node(&t, t.display->frontend_path, "1/unique-id", "RIGHT");
-    check_node(&t, t.display->frontend_path, "2/resolution", NULL);
-    check_node(&t, t.display->frontend_path, "backend",
-               t.display->backend_path);
-    check_node(&t, t.display->frontend_path, "backend-id", "0");
-    check_node(&t, t.display->frontend_path, "state", "1");
-    check_node(&t, t.display->backend_path, "versions", "1,2");
-    check_node(&t, t.display->backend_path, "frontend",
-               t.display->frontend_path);
+    g_assert_true(xen_front_wait_backend(&t.display->card, XenbusStateInitWait,
+                                         XEN_GUEST_DEADLINE));
+    check_node(&t, t.display->card.frontend_path, "be-alloc", "0");
+    check_node(&t, t.display->card.frontend_path, "0/resolution", "800x600");
+    check_node(&t, t.display->card.frontend_path, "0/unique-id", "LEFT");
+    check_node(&t, t.display->card.frontend_path, "1/resolution", "640x480");
+    check_node(&t, t.display->card.frontend_path, "1/unique-id", "RIGHT");
+    check_node(&t, t.display->card.frontend_path, "2/resolution", NULL);
+    check_node(&t, t.display->card.frontend_path, "backend",
+               t.display->card.backend_path);
+    check_node(&t, t.display->card.frontend_path, "backend-id", "0");
+    check_node(&t, t.display->card.frontend_path, "state", "1");
+    check_node(&t, t.display->card.backend_path, "versions", "1,2");
+    check_node(&t, t.display->card.backend_path, "frontend",
+               t.display->card.frontend_path);
 
     xen_pv_test_connect(t.display);
     g_assert_cmpuint(t.display->nr_connectors, ==, 2);
@@ -732,8 +732,8 @@ static void test_reconnect(const void *testbed)
         /* Linux's driver goes without taking leave from its buffers */
         xen_pv_test_unload(&t);
         g_assert_cmpuint(xen_front_buffer_free(a), ==, 0);
-        g_assert_cmpint(xen_front_display_set_state(t.display,
-                                                    XenbusStateInitialising),
+        g_assert_cmpint(xen_front_set_state(&t.display->card,
+                                            XenbusStateInitialising),
                         ==, 0);
     }
     xen_pv_test_end(&t);
@@ -751,10 +751,10 @@ static void test_restart(const void *testbed)
     g_assert_cmpint(show(left(&t), a), ==, 0);
     g_assert_cmpint(xen_front_flip(left(&t), a->fb), ==, 0);
 
-    xen_front_display_set_state(t.display, XenbusStateInitialising);
-    g_assert_true(xen_front_display_wait_backend(t.display,
-                                                 XenbusStateInitWait,
-                                                 XEN_GUEST_DEADLINE));
+    xen_front_set_state(&t.display->card, XenbusStateInitialising);
+    g_assert_true(xen_front_wait_backend(&t.display->card,
+                                         XenbusStateInitWait,
+                                         XEN_GUEST_DEADLINE));
     check_idle(&t);
     g_assert_cmpuint(xen_front_display_free_rings(t.display), ==, 0);
     g_assert_cmpuint(xen_front_buffer_free(a), ==, 0);
@@ -793,7 +793,7 @@ static void test_new_process(const void *testbed)
     t.guest = xen_guest_new(t.memory, t.socket, &err);
     g_assert_no_error(err);
     t.display = xen_front_display_new(t.guest, 0);
-    xen_front_display_set_state(t.display, XenbusStateInitialising);
+    xen_front_set_state(&t.display->card, XenbusStateInitialising);
     xen_pv_test_connect(t.display);
     a = new_buffer(&t, LEFT_WIDTH, LEFT_HEIGHT, COOKIE_A);
     xen_front_buffer_draw(a, 46);
@@ -832,13 +832,13 @@ static void test_killed(const void *testbed)
 
         xen_pv_test_kill(&t);
         check_idle(&t);
-        g_assert_true(xen_front_display_wait_backend(t.display,
-                                                     XenbusStateInitWait,
-                                                     XEN_GUEST_DEADLINE));
+        g_assert_true(xen_front_wait_backend(&t.display->card,
+                                             XenbusStateInitWait,
+                                             XEN_GUEST_DEADLINE));
         g_assert_cmpuint(xen_front_display_free_rings(t.display), ==, 0);
         g_assert_cmpuint(xen_front_buffer_free(a), ==, 0);
-        g_assert_cmpint(xen_front_display_set_state(t.display,
-                                                    XenbusStateInitialising),
+        g_assert_cmpint(xen_front_set_state(&t.display->card,
+                                            XenbusStateInitialising),
                         ==, 0);
     }
     xen_pv_test_connect(t.display);
@@ -909,8 +909,8 @@ static void test_quit(const void *testbed)
 
 static void check_gone(XenPvTest *t)
 {
-    g_assert_false(xen_guest_exists(t->guest, t->display->frontend_path));
-    g_assert_false(xen_guest_exists(t->guest, t->display->backend_path));
+    g_assert_false(xen_guest_exists(t->guest, t->display->card.frontend_path));
+    g_assert_false(xen_guest_exists(t->guest, t->display->card.backend_path));
     check_idle(t);
     g_assert_cmpuint(xen_front_display_free_rings(t->display), ==, 0);
 }
@@ -1042,16 +1042,6 @@ static void test_two_cards(const void *testbed)
 
 /* The toolstack */
 
-static void toolstack_detach(XenPvTest *t)
-{
-    g_autofree char *online = g_strdup_printf("%s/online",
-                                              t->display->backend_path);
-
-    g_assert_cmpint(xen_guest_dom0_write(t->guest, online, "0"), ==, 0);
-    g_assert_cmpint(xen_guest_dom0_write(t->guest, t->display->backend_state,
-                                         "%d", XenbusStateClosing), ==, 0);
-}
-
 static void test_detach(const void *testbed)
 {
     XenFrontBuffer *a;
@@ -1062,7 +1052,7 @@ static void test_detach(const void *testbed)
     a = new_buffer(&t, LEFT_WIDTH, LEFT_HEIGHT, COOKIE_A);
     g_assert_cmpint(show(left(&t), a), ==, 0);
 
-    toolstack_detach(&t);
+    xen_toolstack_detach(&t.display->card);
     qtest_qmp_eventwait(t.qts, "DEVICE_DELETED");
     check_gone(&t);
     g_assert_cmpuint(xen_front_buffer_free(a), ==, 0);
@@ -1086,7 +1076,7 @@ static void test_toolstack(const void *testbed)
         g_assert_cmpint(show(left(&t), a), ==, 0);
         check_screen_at(&t, "vdispl-0", 0, 300, 200, 71, 0, 0);
 
-        toolstack_detach(&t);
+        xen_toolstack_detach(&t.display->card);
         qtest_qmp_eventwait(t.qts, "DEVICE_DELETED");
         check_gone(&t);
         g_assert_cmpuint(xen_front_buffer_free(a), ==, 0);
@@ -1103,10 +1093,10 @@ static void check_card_refused(XenPvTest *t, const char *why)
                                             XEN_TESTBED_GUEST);
     g_autofree char *text = NULL;
 
-    g_assert_true(xen_front_display_wait_backend(t->display,
-                                                 XenbusStateUnknown,
-                                                 XEN_GUEST_DEADLINE));
-    g_assert_false(xen_guest_exists(t->guest, t->display->backend_path));
+    g_assert_true(xen_front_wait_backend(&t->display->card,
+                                         XenbusStateUnknown,
+                                         XEN_GUEST_DEADLINE));
+    g_assert_false(xen_guest_exists(t->guest, t->display->card.backend_path));
     text = xen_guest_dom0_read(t->guest, path);
     g_assert_nonnull(text);
     g_test_message("%s", text);
@@ -1115,9 +1105,9 @@ static void check_card_refused(XenPvTest *t, const char *why)
 
 static void toolstack_remove(XenPvTest *t)
 {
-    xen_guest_call(t->guest, NULL, "dom0 rm %s", t->display->backend_path);
+    xen_guest_call(t->guest, NULL, "dom0 rm %s", t->display->card.backend_path);
     g_assert_cmpint(xen_guest_call(t->guest, NULL, "dom0 rm %s",
-                                   t->display->frontend_path), ==, 0);
+                                   t->display->card.frontend_path), ==, 0);
 }
 
 /* What makes no sense makes no card, and can be mended */
@@ -1142,7 +1132,7 @@ static void test_refused(const void *testbed)
     xen_pv_test_connect(t.display);
     g_assert_cmpint(xen_guest_call(t.guest, NULL, "dom0 read %s", error), ==,
                     -ENOENT);
-    toolstack_detach(&t);
+    xen_toolstack_detach(&t.display->card);
     qtest_qmp_eventwait(t.qts, "DEVICE_DELETED");
     check_gone(&t);
     xen_pv_test_end(&t);
@@ -1167,11 +1157,11 @@ static void test_refused_number(const void *testbed)
 
     xen_pv_test_start(&t, testbed, CARD);
     xen_pv_test_connect(t.display);
-    g_assert_cmpint(xen_guest_dom0_write(t.guest, t.display->backend_state,
+    g_assert_cmpint(xen_guest_dom0_write(t.guest, t.display->card.backend_state,
                                          "%d", XenbusStateInitialising), ==,
                     0);
     qtest_qmp_assert_success(t.qts, "{ 'execute': 'query-status' }");
-    g_assert_true(xen_guest_exists(t.guest, t.display->backend_path));
+    g_assert_true(xen_guest_exists(t.guest, t.display->card.backend_path));
     xen_pv_test_end(&t);
 }
 
@@ -1678,7 +1668,7 @@ static void test_bad_rings(const void *testbed)
         test_stats(&t, &before);
 
         /* A producer that is more than a ring ahead */
-        c->ring.sring->req_prod = c->ring.rsp_cons + beyond[i];
+        c->req.ring.sring->req_prod = c->req.ring.rsp_cons + beyond[i];
         xen_guest_kick(t.guest, c->req.port);
         g_assert_cmpint(xen_front_receive(c, &resp, 20), ==, -ETIMEDOUT);
 
@@ -1729,9 +1719,9 @@ static void test_full_ring(const void *testbed)
     xen_pv_test_start(&t, testbed, CARD);
     xen_pv_test_connect(t.display);
     c = left(&t);
-    c->next_id = UINT16_MAX - 40;
+    c->req.next_id = UINT16_MAX - 40;
     for (round = 0; round < 4; round++) {
-        uint16_t first = c->next_id;
+        uint16_t first = c->req.next_id;
 
         for (i = 0; i < 32; i++) {
             req.operation = i & 1 ? XENDISPL_OP_PG_FLIP
@@ -1786,14 +1776,14 @@ static void test_bad_nodes(const void *testbed)
     for (i = 0; i < ARRAY_SIZE(bad_nodes); i++) {
         const BadNode *bad = &bad_nodes[i];
         g_autofree char *path = g_strdup_printf("%s/%s",
-                                                t.display->frontend_path,
+                                                t.display->card.frontend_path,
                                                 bad->key);
         XenGuestStats stats;
 
         g_test_message("%s = %s", bad->key, bad->value);
-        g_assert_true(xen_front_display_wait_backend(t.display,
-                                                     XenbusStateInitWait,
-                                                     XEN_GUEST_DEADLINE));
+        g_assert_true(xen_front_wait_backend(&t.display->card,
+                                             XenbusStateInitWait,
+                                             XEN_GUEST_DEADLINE));
         g_assert_cmpint(xen_front_display_read_config(t.display), ==, 0);
         g_assert_cmpint(xen_front_display_alloc_rings(t.display), ==, 0);
         g_assert_cmpint(xen_front_display_publish(t.display), ==, 0);
@@ -1802,10 +1792,10 @@ static void test_bad_nodes(const void *testbed)
         } else {
             xen_guest_rm(t.guest, path);
         }
-        xen_front_display_set_state(t.display, XenbusStateInitialised);
-        g_assert_false(xen_front_display_wait_backend(t.display,
-                                                      XenbusStateConnected,
-                                                      20));
+        xen_front_set_state(&t.display->card, XenbusStateInitialised);
+        g_assert_false(xen_front_wait_backend(&t.display->card,
+                                              XenbusStateConnected,
+                                              20));
         test_stats(&t, &stats);
         g_assert_cmpuint(stats.mapped, ==, 0);
         g_assert_cmpuint(stats.ports, ==, 0);
@@ -1813,13 +1803,13 @@ static void test_bad_nodes(const void *testbed)
         /* What was not ready may become so */
         g_assert_cmpint(xen_front_display_publish(t.display), ==, 0);
         if (i == 0) {
-            g_assert_true(xen_front_display_wait_backend(t.display,
-                                                         XenbusStateConnected,
-                                                         XEN_GUEST_DEADLINE));
-            xen_front_display_set_state(t.display, XenbusStateConnected);
+            g_assert_true(xen_front_wait_backend(&t.display->card,
+                                                 XenbusStateConnected,
+                                                 XEN_GUEST_DEADLINE));
+            xen_front_set_state(&t.display->card, XenbusStateConnected);
             xen_pv_test_unload(&t);
         }
-        xen_front_display_set_state(t.display, XenbusStateInitialising);
+        xen_front_set_state(&t.display->card, XenbusStateInitialising);
         g_assert_cmpuint(xen_front_display_free_rings(t.display), ==, 0);
     }
     xen_pv_test_connect(t.display);
@@ -1844,20 +1834,22 @@ static void test_bad_states(const void *testbed)
         xen_pv_test_connect(t.display);
         a = new_buffer(&t, LEFT_WIDTH, LEFT_HEIGHT, COOKIE_A);
         g_assert_cmpint(show(left(&t), a), ==, 0);
-        xen_guest_write(t.guest, t.display->frontend_state, "%s", states[i]);
+        xen_guest_write(t.guest, t.display->card.frontend_state, "%s",
+                        states[i]);
         g_assert_true(xen_guest_wait(t.guest, is_idle, t.guest,
                                      XEN_GUEST_DEADLINE));
         check_idle(&t);
         g_assert_cmpuint(xen_front_display_free_rings(t.display), ==, 0);
         g_assert_cmpuint(xen_front_buffer_free(a), ==, 0);
-        xen_front_display_set_state(t.display, XenbusStateInitialising);
+        xen_front_set_state(&t.display->card, XenbusStateInitialising);
     }
     xen_pv_test_connect(t.display);
     xen_pv_test_unload(&t);
 
     /* The whole directory is the guest's to remove */
     xen_pv_test_connect(t.display);
-    g_assert_cmpint(xen_guest_rm(t.guest, t.display->frontend_path), ==, 0);
+    g_assert_cmpint(xen_guest_rm(t.guest, t.display->card.frontend_path), ==,
+                    0);
     g_assert_true(xen_guest_wait(t.guest, is_idle, t.guest,
                                  XEN_GUEST_DEADLINE));
     check_idle(&t);
@@ -1916,8 +1908,8 @@ static void test_testbed(const void *testbed)
     g_assert_cmpstr(value, ==, "");
 
     /* A guest is a guest */
-    g_assert_cmpint(xen_guest_write(t.guest, t.display->backend_state, "4"),
-                    ==, -EACCES);
+    g_assert_cmpint(xen_guest_write(t.guest, t.display->card.backend_state,
+                                    "4"), ==, -EACCES);
     g_assert_cmpint(xen_guest_write(t.guest, "domid", "0"), ==, -EACCES);
     g_assert_cmpint(xen_guest_rm(t.guest, "data/b"), ==, -ENOENT);
 
@@ -2057,12 +2049,7 @@ static void test_bad_options(void)
     rmdir(dir);
 }
 
-typedef struct TestCase {
-    const char *name;
-    void (*fn)(const void *testbed);
-} TestCase;
-
-static const TestCase cases[] = {
+static const XenPvCase cases[] = {
     { "testbed", test_testbed },
     { "connect", test_connect_nodes },
     { "show", test_show },
@@ -2103,15 +2090,8 @@ static const TestCase cases[] = {
 
 int main(int argc, char **argv)
 {
-    int i;
-
     g_test_init(&argc, &argv, NULL);
-    for (i = 0; i < ARRAY_SIZE(cases); i++) {
-        g_autofree char *name = g_strdup_printf("xen-pvdisplay/%s",
-                                                cases[i].name);
-
-        qtest_add_data_func(name, "", cases[i].fn);
-    }
+    xen_pv_test_add("xen-pvdisplay", cases, ARRAY_SIZE(cases), "");
     qtest_add_func("xen-pvdisplay/bad-options", test_bad_options);
     return g_test_run();
 }

@@ -440,7 +440,7 @@ static int64_t get_connector_number(XenPvTest *t, uint32_t index,
 static XenFrontBuffer *new_buffer(XenFrontDisplay *display, uint32_t width,
                                   uint32_t height, uint64_t cookie)
 {
-    XenFrontBuffer *buffer = xen_front_buffer_new(display->guest, width,
+    XenFrontBuffer *buffer = xen_front_buffer_new(display->card.guest, width,
                                                   height, cookie);
 
     g_assert_nonnull(buffer);
@@ -588,9 +588,10 @@ static bool is_state(void *opaque)
     XenPvTest *t = opaque;
     QDict *status = get_status(t);
     bool ok = qdict_get_int(status, "backend-state") ==
-              xen_guest_read_int(t->guest, t->display->backend_state, -1) &&
+              xen_guest_read_int(t->guest, t->display->card.backend_state,
+                                 -1) &&
               qdict_get_int(status, "frontend-state") ==
-              xen_guest_read_int(t->guest, t->display->frontend_state, -1);
+              xen_guest_read_int(t->guest, t->display->card.frontend_state, -1);
 
     qobject_unref(status);
     return ok;
@@ -641,7 +642,7 @@ static void check_idle_status(XenPvTest *t)
     uint32_t i;
 
     g_assert_cmpstr(qdict_get_str(status, "path"), ==,
-                    t->display->backend_path);
+                    t->display->card.backend_path);
     g_assert_false(qdict_get_bool(status, "connected"));
     g_assert_cmpuint(list_size(status, "connectors"), ==, 2);
     g_assert_cmpuint(list_size(status, "buffers"), ==, 0);
@@ -1293,8 +1294,8 @@ static void test_vnc_mid_update(const void *testbed)
         end_buffer(t.display, buffer);
         xen_pv_test_unload(&t);
         rfb_viewer_free(v);
-        g_assert_cmpint(xen_front_display_set_state(t.display,
-                                                    XenbusStateInitialising),
+        g_assert_cmpint(xen_front_set_state(&t.display->card,
+                                            XenbusStateInitialising),
                         ==, 0);
     }
 
@@ -1470,10 +1471,7 @@ static void test_vnc_late_card(const void *testbed)
     xen_pv_test_end(&t);
 }
 
-static const struct {
-    const char *name;
-    void (*fn)(const void *testbed);
-} cases[] = {
+static const XenPvCase cases[] = {
     { "formats/all", test_formats },
     { "formats/conversions", test_conversions },
     { "formats/mixed", test_mixed_formats },
@@ -1491,14 +1489,7 @@ static const struct {
 
 int main(int argc, char **argv)
 {
-    int i;
-
     g_test_init(&argc, &argv, NULL);
-    for (i = 0; i < ARRAY_SIZE(cases); i++) {
-        g_autofree char *name = g_strdup_printf("xen-pvdisplay/%s",
-                                                cases[i].name);
-
-        qtest_add_data_func(name, "", cases[i].fn);
-    }
+    xen_pv_test_add("xen-pvdisplay", cases, ARRAY_SIZE(cases), "");
     return g_test_run();
 }

@@ -20,6 +20,7 @@
 
 #include "../frontend/xen-front-sound.h"
 #include "../frontend/xen-guest-testbed.h"
+#include "../frontend/xen-toolstack.h"
 
 #define MS              1000000ll
 #define TICK            (10 * MS)
@@ -351,8 +352,8 @@ static void test_quit_while_recording_alsa(const void *testbed)
 
 static void check_node(Test *t, const char *key, const char *expected)
 {
-    g_autofree char *path = g_strdup_printf("%s/%s", t->sound->frontend_path,
-                                            key);
+    g_autofree char *path = g_strdup_printf("%s/%s",
+                                            t->sound->card.frontend_path, key);
     g_autofree char *value = xen_guest_read(t->guest, path);
 
     g_assert_cmpstr(value, ==, expected);
@@ -364,8 +365,8 @@ static void test_nodes(const void *testbed)
     Test t;
 
     test_start(&t, testbed, WAV, CARD "streams='Main:pc;p;Mic.2:cc'");
-    g_assert_true(xen_front_sound_wait_backend(t.sound, XenbusStateInitWait,
-                                               XEN_GUEST_DEADLINE));
+    g_assert_true(xen_front_wait_backend(&t.sound->card, XenbusStateInitWait,
+                                         XEN_GUEST_DEADLINE));
     check_node(&t, "short-name", "Xen PV sound");
     check_node(&t, "channels-max", "2");
     check_node(&t, "buffer-size", "262144");
@@ -413,8 +414,8 @@ static void test_reload(const void *testbed)
             g_assert_cmpuint(xen_front_pgdir_free(s->pgdir), ==, 0);
             s->pgdir = NULL;
         }
-        g_assert_cmpint(xen_front_sound_set_state(t.sound,
-                                                  XenbusStateInitialising),
+        g_assert_cmpint(xen_front_set_state(&t.sound->card,
+                                            XenbusStateInitialising),
                         ==, 0);
     }
     test_end(&t);
@@ -423,28 +424,28 @@ static void test_reload(const void *testbed)
 /* The handshake, but for the frontend's last word */
 static void test_offer(Test *t)
 {
-    g_assert_true(xen_front_sound_wait_backend(t->sound, XenbusStateInitWait,
-                                               XEN_GUEST_DEADLINE));
+    g_assert_true(xen_front_wait_backend(&t->sound->card, XenbusStateInitWait,
+                                         XEN_GUEST_DEADLINE));
     g_assert_cmpint(xen_front_sound_read_config(t->sound), ==, 0);
     g_assert_cmpint(xen_front_sound_alloc_rings(t->sound), ==, 0);
     g_assert_cmpint(xen_front_sound_publish(t->sound), ==, 0);
-    xen_front_sound_set_state(t->sound, XenbusStateInitialised);
-    g_assert_true(xen_front_sound_wait_backend(t->sound,
+    xen_front_set_state(&t->sound->card, XenbusStateInitialised);
+    g_assert_true(xen_front_wait_backend(&t->sound->card,
         XenbusStateConnected, XEN_GUEST_DEADLINE));
 }
 
 static void test_give_up(Test *t)
 {
     test_offer(t);
-    xen_front_sound_set_state(t->sound, XenbusStateClosing);
+    xen_front_set_state(&t->sound->card, XenbusStateClosing);
     g_assert_cmpuint(xen_front_sound_free_rings(t->sound), ==, 0);
-    xen_front_sound_set_state(t->sound, XenbusStateInitialising);
+    xen_front_set_state(&t->sound->card, XenbusStateInitialising);
 }
 
 static void check_backend(Test *t, const char *expected)
 {
     g_autofree char *state = xen_guest_read(t->guest,
-                                            t->sound->backend_state);
+                                            t->sound->card.backend_state);
 
     g_assert_cmpstr(state, ==, expected);
 }
@@ -455,7 +456,7 @@ static void check_taken(Test *t)
     test_give_up(t);
     test_give_up(t);
     test_give_up(t);
-    g_assert_true(xen_front_sound_wait_backend(t->sound,
+    g_assert_true(xen_front_wait_backend(&t->sound->card,
         XenbusStateReconfiguring, XEN_GUEST_DEADLINE));
     step(t, 1000 * MS - MS);
     check_backend(t, "7");
@@ -475,17 +476,17 @@ static void test_pauses(const void *testbed)
     test_start(&t, testbed, NONE, CARD "streams=p");
     /* InitWait only when the frontend has cleared up, or it sees it twice */
     test_offer(&t);
-    xen_front_sound_set_state(t.sound, XenbusStateClosing);
-    g_assert_true(xen_front_sound_wait_backend(t.sound, XenbusStateClosed,
-                                               XEN_GUEST_DEADLINE));
+    xen_front_set_state(&t.sound->card, XenbusStateClosing);
+    g_assert_true(xen_front_wait_backend(&t.sound->card, XenbusStateClosed,
+                                         XEN_GUEST_DEADLINE));
     step(&t, 1000 * MS);
     check_backend(&t, "6");
     g_assert_cmpuint(xen_front_sound_free_rings(t.sound), ==, 0);
-    xen_front_sound_set_state(t.sound, XenbusStateInitialising);
+    xen_front_set_state(&t.sound->card, XenbusStateInitialising);
     test_give_up(&t);
     for (i = 0; i < ARRAY_SIZE(pauses); i++) {
         test_give_up(&t);
-        g_assert_true(xen_front_sound_wait_backend(t.sound,
+        g_assert_true(xen_front_wait_backend(&t.sound->card,
             XenbusStateReconfiguring, XEN_GUEST_DEADLINE));
         step(&t, pauses[i] * 1000 * MS - MS);
         check_backend(&t, "7");
@@ -494,21 +495,21 @@ static void test_pauses(const void *testbed)
 
     test_connect(&t);
     test_unload(&t);
-    xen_front_sound_set_state(t.sound, XenbusStateInitialising);
+    xen_front_set_state(&t.sound->card, XenbusStateInitialising);
     check_taken(&t);
 
     /* One that is busy elsewhere may not see that it was Connected */
     test_offer(&t);
     open_plain(stream(&t, 0));
     close_plain(stream(&t, 0));
-    xen_front_sound_set_state(t.sound, XenbusStateClosing);
+    xen_front_set_state(&t.sound->card, XenbusStateClosing);
     g_assert_cmpuint(xen_front_sound_free_rings(t.sound), ==, 0);
-    xen_front_sound_set_state(t.sound, XenbusStateInitialising);
+    xen_front_set_state(&t.sound->card, XenbusStateInitialising);
     check_taken(&t);
 
     /* Who is waiting can be removed */
     test_give_up(&t);
-    g_assert_true(xen_front_sound_wait_backend(t.sound,
+    g_assert_true(xen_front_wait_backend(&t.sound->card,
         XenbusStateReconfiguring, XEN_GUEST_DEADLINE));
     qtest_qmp_assert_success(t.qts, "{ 'execute': 'device_del', "
                              "'arguments': { 'id': 'snd0' } }");
@@ -1688,43 +1689,6 @@ static void test_no_room(const void *testbed)
 
 /* Tests: cards of the toolstack */
 
-static void dom0(Test *t, const char *key, const char *value)
-{
-    g_autofree char *path = g_strdup_printf("%s/%s", t->sound->frontend_path,
-                                            key);
-
-    g_assert_cmpint(xen_guest_dom0_write(t->guest, path, "%s", value), ==, 0);
-}
-
-static void toolstack_begin(Test *t)
-{
-    g_assert_cmpint(xen_guest_call(t->guest, NULL, "dom0 create %s %u %u",
-                                   t->sound->frontend_path, XEN_TESTBED_GUEST,
-                                   XEN_TESTBED_BACKEND), ==, 0);
-    g_assert_cmpint(xen_guest_call(t->guest, NULL, "dom0 create %s %u %u",
-                                   t->sound->backend_path,
-                                   XEN_TESTBED_BACKEND, XEN_TESTBED_GUEST),
-                    ==, 0);
-    dom0(t, "backend", t->sound->backend_path);
-    dom0(t, "backend-id", "0");
-    dom0(t, "state", "1");
-}
-
-static void toolstack_end(Test *t)
-{
-    g_autofree char *frontend = g_strdup_printf("%s/frontend",
-                                                t->sound->backend_path);
-    g_autofree char *id = g_strdup_printf("%s/frontend-id",
-                                          t->sound->backend_path);
-    g_autofree char *online = g_strdup_printf("%s/online",
-                                              t->sound->backend_path);
-
-    xen_guest_dom0_write(t->guest, frontend, "%s", t->sound->frontend_path);
-    xen_guest_dom0_write(t->guest, id, "%u", XEN_TESTBED_GUEST);
-    xen_guest_dom0_write(t->guest, online, "1");
-    xen_guest_dom0_write(t->guest, t->sound->backend_state, "1");
-}
-
 /* Limits come down from the card, and hold */
 static void test_toolstack(const void *testbed)
 {
@@ -1733,21 +1697,22 @@ static void test_toolstack(const void *testbed)
     Test t;
 
     test_start(&t, testbed, WAV, "-global xen-pvsound.audiodev=snd");
-    toolstack_begin(&t);
-    dom0(&t, "short-name", "Card");
-    dom0(&t, "sample-formats", "s16_le,s8,gsm,f32_le");
-    dom0(&t, "sample-rates", "48000,8000");
-    dom0(&t, "buffer-size", "65536");
-    dom0(&t, "0/name", "Main");
-    dom0(&t, "0/channels-max", "1");
-    dom0(&t, "0/0/unique-id", "hw:0,0");
-    dom0(&t, "0/0/type", "p");
-    dom0(&t, "0/1/type", "c");
-    dom0(&t, "0/1/channels-max", "2");
-    dom0(&t, "0/1/sample-rates", "44100");
-    dom0(&t, "1/0/type", "p");
-    dom0(&t, "1/0/sample-formats", "gsm");
-    toolstack_end(&t);
+    xen_toolstack_begin(&t.sound->card);
+    xen_toolstack_write(&t.sound->card, "short-name", "Card");
+    xen_toolstack_write(&t.sound->card, "sample-formats",
+                        "s16_le,s8,gsm,f32_le");
+    xen_toolstack_write(&t.sound->card, "sample-rates", "48000,8000");
+    xen_toolstack_write(&t.sound->card, "buffer-size", "65536");
+    xen_toolstack_write(&t.sound->card, "0/name", "Main");
+    xen_toolstack_write(&t.sound->card, "0/channels-max", "1");
+    xen_toolstack_write(&t.sound->card, "0/0/unique-id", "hw:0,0");
+    xen_toolstack_write(&t.sound->card, "0/0/type", "p");
+    xen_toolstack_write(&t.sound->card, "0/1/type", "c");
+    xen_toolstack_write(&t.sound->card, "0/1/channels-max", "2");
+    xen_toolstack_write(&t.sound->card, "0/1/sample-rates", "44100");
+    xen_toolstack_write(&t.sound->card, "1/0/type", "p");
+    xen_toolstack_write(&t.sound->card, "1/0/sample-formats", "gsm");
+    xen_toolstack_end(&t.sound->card);
     test_connect(&t);
     g_assert_cmpuint(t.sound->nr_streams, ==, 3);
 
@@ -1800,13 +1765,13 @@ static void garbage(const char *testbed, const char *value)
 
     g_test_message("garbage '%s'", value);
     test_start(&t, testbed, NONE, "-global xen-pvsound.audiodev=snd");
-    toolstack_begin(&t);
+    xen_toolstack_begin(&t.sound->card);
     for (i = 0; i < ARRAY_SIZE(keys); i++) {
-        dom0(&t, keys[i], value);
+        xen_toolstack_write(&t.sound->card, keys[i], value);
     }
-    dom0(&t, "0/0/type", "p");
-    dom0(&t, "1/0/type", "c");
-    toolstack_end(&t);
+    xen_toolstack_write(&t.sound->card, "0/0/type", "p");
+    xen_toolstack_write(&t.sound->card, "1/0/type", "c");
+    xen_toolstack_end(&t.sound->card);
     test_connect(&t);
     s = stream(&t, 0);
     query(s, &p);
@@ -1844,15 +1809,15 @@ static void check_card_refused(Test *t, const char *why)
                                             XEN_TESTBED_GUEST);
     g_autofree char *text = NULL;
 
-    g_assert_true(xen_front_sound_wait_backend(t->sound, XenbusStateUnknown,
-                                               XEN_GUEST_DEADLINE));
-    g_assert_false(xen_guest_exists(t->guest, t->sound->backend_path));
+    g_assert_true(xen_front_wait_backend(&t->sound->card, XenbusStateUnknown,
+                                         XEN_GUEST_DEADLINE));
+    g_assert_false(xen_guest_exists(t->guest, t->sound->card.backend_path));
     text = xen_guest_dom0_read(t->guest, path);
     g_assert_nonnull(text);
     g_test_message("%s", text);
     g_assert_nonnull(strstr(text, why));
     g_assert_cmpint(xen_guest_call(t->guest, NULL, "dom0 rm %s",
-                                   t->sound->frontend_path), ==, 0);
+                                   t->sound->card.frontend_path), ==, 0);
 }
 
 static void test_refused(const void *testbed)
@@ -1860,13 +1825,13 @@ static void test_refused(const void *testbed)
     Test t;
 
     test_start(&t, testbed, NONE, "-global xen-pvsound.audiodev=snd");
-    toolstack_begin(&t);
-    dom0(&t, "0/0/type", "x");
-    toolstack_end(&t);
+    xen_toolstack_begin(&t.sound->card);
+    xen_toolstack_write(&t.sound->card, "0/0/type", "x");
+    xen_toolstack_end(&t.sound->card);
     check_card_refused(&t, "name no stream that can be served");
-    toolstack_begin(&t);
-    dom0(&t, "0/0/type", "p");
-    toolstack_end(&t);
+    xen_toolstack_begin(&t.sound->card);
+    xen_toolstack_write(&t.sound->card, "0/0/type", "p");
+    xen_toolstack_end(&t.sound->card);
     test_connect(&t);
     g_assert_cmpuint(t.sound->nr_streams, ==, 1);
     test_unload(&t);
@@ -1890,9 +1855,9 @@ static void test_refused_options(const void *testbed)
 
     for (i = 0; i < ARRAY_SIZE(bad); i++) {
         test_start(&t, testbed, NONE, bad[i].args);
-        toolstack_begin(&t);
-        dom0(&t, "0/0/type", "p");
-        toolstack_end(&t);
+        xen_toolstack_begin(&t.sound->card);
+        xen_toolstack_write(&t.sound->card, "0/0/type", "p");
+        xen_toolstack_end(&t.sound->card);
         check_card_refused(&t, bad[i].why);
         test_end(&t);
     }
@@ -1915,24 +1880,24 @@ static void test_bad_channels(const void *testbed)
     for (i = 0; i < ARRAY_SIZE(keys); i++) {
         for (k = 0; k < ARRAY_SIZE(values); k++) {
             g_autofree char *path =
-                g_strdup_printf("%s/%s", t.sound->frontend_path, keys[i]);
+                g_strdup_printf("%s/%s", t.sound->card.frontend_path, keys[i]);
 
-            g_assert_true(xen_front_sound_wait_backend(t.sound,
+            g_assert_true(xen_front_wait_backend(&t.sound->card,
                 XenbusStateInitWait, XEN_GUEST_DEADLINE));
             g_assert_cmpint(xen_front_sound_read_config(t.sound), ==, 0);
             g_assert_cmpint(xen_front_sound_alloc_rings(t.sound), ==, 0);
             g_assert_cmpint(xen_front_sound_publish(t.sound), ==, 0);
             xen_guest_write(t.guest, path, "%s", values[k]);
-            xen_front_sound_set_state(t.sound, XenbusStateInitialised);
-            g_assert_true(xen_front_sound_wait_backend(t.sound,
+            xen_front_set_state(&t.sound->card, XenbusStateInitialised);
+            g_assert_true(xen_front_wait_backend(&t.sound->card,
                 XenbusStateConnected, XEN_GUEST_DEADLINE));
-            xen_front_sound_set_state(t.sound, XenbusStateConnected);
+            xen_front_set_state(&t.sound->card, XenbusStateConnected);
             open_plain(stream(&t, 1));
             start(stream(&t, 1));
             step(&t, 20 * MS);
             close_plain(stream(&t, 1));
             test_unload(&t);
-            xen_front_sound_set_state(t.sound, XenbusStateInitialising);
+            xen_front_set_state(&t.sound->card, XenbusStateInitialising);
         }
     }
     test_end(&t);
@@ -2014,8 +1979,8 @@ static void test_device_del(const void *testbed)
     step(&t, 50 * MS);
     qtest_qmp_assert_success(t.qts, "{ 'execute': 'device_del', "
                              "'arguments': { 'id': 'snd0' } }");
-    g_assert_true(xen_front_sound_wait_backend(t.sound, XenbusStateUnknown,
-                                               XEN_GUEST_DEADLINE));
+    g_assert_true(xen_front_wait_backend(&t.sound->card, XenbusStateUnknown,
+                                         XEN_GUEST_DEADLINE));
     qtest_qmp_eventwait(t.qts, "DEVICE_DELETED");
     check_idle(&t);
     xen_front_sound_free_rings(t.sound);
@@ -2068,8 +2033,8 @@ static void check_refused(Test *t, const char *option, const char *value,
     g_test_message("%s", desc);
     g_assert_nonnull(strstr(desc, phrase));
     qobject_unref(response);
-    g_assert_false(xen_guest_exists(t->guest, t->sound->frontend_path));
-    g_assert_false(xen_guest_exists(t->guest, t->sound->backend_path));
+    g_assert_false(xen_guest_exists(t->guest, t->sound->card.frontend_path));
+    g_assert_false(xen_guest_exists(t->guest, t->sound->card.backend_path));
     check_idle(t);
 }
 
