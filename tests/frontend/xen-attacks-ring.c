@@ -149,14 +149,8 @@ static int wrap(XenAttacker *a, const void *arg)
     XenFrontConnector *c = attack_connector(a);
     uint32_t start = UINT32_MAX - 20;
     uint32_t i;
-    int ret;
+    int ret = attack_prepare(a);
 
-    xen_front_display_unload(a->display);
-    ret = xen_front_wait_backend(&a->display->card, XenbusStateInitWait,
-                                 XEN_GUEST_DEADLINE) ? 0 : -ETIMEDOUT;
-    ret = ret ?: xen_front_display_read_config(a->display) ?:
-          xen_front_display_alloc_rings(a->display) ?:
-          xen_front_display_publish(a->display);
     if (ret) {
         return ret;
     }

@@ -42,30 +42,13 @@ static int write_number(XenAttacker *a, const char *key, uint32_t value)
 }
 
 /* All that comes before Initialised */
-static int prepare_display(XenAttacker *a)
-{
-    XenFrontDisplay *display = a->display;
-
-    xen_front_display_unload(display);
-    if (!xen_front_wait_backend(&display->card, XenbusStateInitWait,
-                                XEN_GUEST_DEADLINE)) {
-        return -ETIMEDOUT;
-    }
-    return xen_front_display_read_config(display) ?:
-           xen_front_display_alloc_rings(display) ?:
-           xen_front_display_publish(display);
-}
-
 static int prepare_sound(XenAttacker *a)
 {
     XenFrontSound *sound = a->sound;
 
     xen_front_sound_unload(sound);
-    if (!xen_front_wait_backend(&sound->card, XenbusStateInitWait,
-                                XEN_GUEST_DEADLINE)) {
-        return -ETIMEDOUT;
-    }
-    return xen_front_sound_read_config(sound) ?:
+    return xen_front_card_begin(&sound->card) ?:
+           xen_front_sound_read_config(sound) ?:
            xen_front_sound_alloc_rings(sound) ?:
            xen_front_sound_publish(sound);
 }
@@ -74,7 +57,7 @@ static int prepare_sound(XenAttacker *a)
 static int node(XenAttacker *a, const void *arg)
 {
     const BadNode *bad = arg;
-    int ret = prepare_display(a) ?:
+    int ret = attack_prepare(a) ?:
               write_node(a, a->display->card.frontend_path, bad->key,
                          bad->value);
 
@@ -126,7 +109,7 @@ static int hidden_node(XenAttacker *a, const void *arg)
     g_autofree char *path = g_strdup_printf("%s/0/req-ring-ref",
                                             a->display->card.frontend_path);
     char value[32] = { 0 };
-    int ret = prepare_display(a);
+    int ret = attack_prepare(a);
 
     g_snprintf(value, sizeof(value), "%u", attack_connector(a)->req.ref);
     ret = ret ?: xen_guest_write_bytes(a->guest, path, value, sizeof(value));
@@ -137,7 +120,7 @@ static int hidden_node(XenAttacker *a, const void *arg)
 
 static int same_page(XenAttacker *a, const void *arg)
 {
-    int ret = prepare_display(a) ?:
+    int ret = attack_prepare(a) ?:
               write_number(a, "0/evt-ring-ref", attack_connector(a)->req.ref);
 
     return ret ?: attack_try_connect(a, false);
@@ -145,7 +128,7 @@ static int same_page(XenAttacker *a, const void *arg)
 
 static int same_ring(XenAttacker *a, const void *arg)
 {
-    int ret = prepare_display(a) ?:
+    int ret = attack_prepare(a) ?:
               write_number(a, "1/req-ring-ref", attack_connector(a)->req.ref);
 
     return ret ?: attack_try_connect(a, false);
@@ -153,7 +136,7 @@ static int same_ring(XenAttacker *a, const void *arg)
 
 static int same_port(XenAttacker *a, const void *arg)
 {
-    int ret = prepare_display(a) ?:
+    int ret = attack_prepare(a) ?:
               write_number(a, "0/evt-event-channel",
                            attack_connector(a)->req.port);
 
@@ -162,7 +145,7 @@ static int same_port(XenAttacker *a, const void *arg)
 
 static int other_port(XenAttacker *a, const void *arg)
 {
-    int ret = prepare_display(a) ?:
+    int ret = attack_prepare(a) ?:
               write_number(a, "0/req-event-channel", a->victim_port);
 
     return ret ?: attack_try_connect(a, false);
@@ -170,7 +153,7 @@ static int other_port(XenAttacker *a, const void *arg)
 
 static int closed_port(XenAttacker *a, const void *arg)
 {
-    int ret = prepare_display(a);
+    int ret = attack_prepare(a);
 
     if (ret == 0) {
         xen_guest_close_port(a->guest, attack_connector(a)->req.port);
@@ -181,7 +164,7 @@ static int closed_port(XenAttacker *a, const void *arg)
 
 static int revoked_ring(XenAttacker *a, const void *arg)
 {
-    int ret = prepare_display(a) ?:
+    int ret = attack_prepare(a) ?:
               xen_guest_end_access(a->guest, attack_connector(a)->req.ref);
 
     attack_connector(a)->req.ref = 0;
@@ -190,7 +173,7 @@ static int revoked_ring(XenAttacker *a, const void *arg)
 
 static int readonly_ring(XenAttacker *a, const void *arg)
 {
-    int ret = prepare_display(a) ?:
+    int ret = attack_prepare(a) ?:
               write_number(a, "0/req-ring-ref", attack_ref(a, true));
 
     return ret ?: attack_try_connect(a, false);
@@ -198,7 +181,7 @@ static int readonly_ring(XenAttacker *a, const void *arg)
 
 static int readonly_events(XenAttacker *a, const void *arg)
 {
-    int ret = prepare_display(a) ?:
+    int ret = attack_prepare(a) ?:
               write_number(a, "0/evt-ring-ref", attack_ref(a, true));
 
     return ret ?: attack_try_connect(a, false);
@@ -206,7 +189,7 @@ static int readonly_events(XenAttacker *a, const void *arg)
 
 static int foreign_ring(XenAttacker *a, const void *arg)
 {
-    int ret = prepare_display(a);
+    int ret = attack_prepare(a);
 
     if (ret == 0) {
         attack_entry(a, attack_connector(a)->req.ref)->domid = 7;
@@ -218,7 +201,7 @@ static int foreign_ring(XenAttacker *a, const void *arg)
 static int rotten_ring(XenAttacker *a, const void *arg)
 {
     struct xendispl_resp resp;
-    int ret = prepare_display(a);
+    int ret = attack_prepare(a);
 
     if (ret == 0) {
         memset(attack_connector(a)->req.ring.sring, 0xa5, XEN_GUEST_PAGE);
@@ -302,7 +285,7 @@ static int state_hurry(XenAttacker *a, const void *arg)
 
 static int state_without_nodes(XenAttacker *a, const void *arg)
 {
-    int ret = prepare_display(a);
+    int ret = attack_prepare(a);
     uint32_t i;
 
     for (i = 0; i < a->display->nr_connectors && !ret; i++) {
@@ -318,7 +301,7 @@ static int state_connected(XenAttacker *a, const void *arg)
 {
     struct xendispl_req req = { .operation = XENDISPL_OP_PG_FLIP };
     struct xendispl_resp resp;
-    int ret = prepare_display(a) ?:
+    int ret = attack_prepare(a) ?:
               xen_front_set_state(&a->display->card, XenbusStateConnected);
 
     if (ret) {

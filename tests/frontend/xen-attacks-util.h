@@ -67,6 +67,9 @@ int attack_raw(XenFrontConnector *c, uint8_t operation, uint8_t fill);
 /* OPEN of a stream that nobody would refuse */
 int attack_open(XenFrontStream *s);
 
+/* A display anew, up to all that comes before Initialised */
+int attack_prepare(XenAttacker *a);
+
 /* What the backend does with the frontend's nodes, and state Initialised */
 int attack_try_connect(XenAttacker *a, bool sound);
 

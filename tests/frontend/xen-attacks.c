@@ -194,6 +194,17 @@ static int wait_backend(XenAttacker *a, XenFrontCard *card, int one,
     return -ETIMEDOUT;
 }
 
+int attack_prepare(XenAttacker *a)
+{
+    XenFrontDisplay *display = a->display;
+
+    xen_front_display_unload(display);
+    return xen_front_card_begin(&display->card) ?:
+           xen_front_display_read_config(display) ?:
+           xen_front_display_alloc_rings(display) ?:
+           xen_front_display_publish(display);
+}
+
 int attack_try_connect(XenAttacker *a, bool sound)
 {
     XenFrontCard *card = attacked(a, sound);

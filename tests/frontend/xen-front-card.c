@@ -20,7 +20,6 @@ void xen_front_card_init(XenFrontCard *card, XenGuest *guest,
     uint32_t domid = xen_guest_domid(guest);
 
     card->guest = guest;
-    card->devid = devid;
     card->frontend_path = g_strdup_printf("/local/domain/%u/device/%s/%u",
                                           domid, driver, devid);
     card->frontend_state = g_strdup_printf("%s/state", card->frontend_path);

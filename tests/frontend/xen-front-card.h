@@ -28,7 +28,6 @@
 /* The end of a card that is the guest's */
 typedef struct XenFrontCard {
     XenGuest *guest;
-    uint32_t devid;
     char *frontend_path;
     char *frontend_state;
     char *backend_path;
