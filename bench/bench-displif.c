@@ -13,10 +13,10 @@
 
 #include "qemu/osdep.h"
 
-#include <sys/mman.h>
 #include <xen/io/displif.h>
 
 #include "hw/xen/xen-displif.h"
+#include "../tests/unit/fake-front.h"
 #include "../tests/unit/fake-grants.h"
 #include "bench-util.h"
 
@@ -34,21 +34,11 @@ typedef struct Bench {
     FakeGrants *grants;
     XenPgdirMapper *mapper;
     XenDisplif *card;
-    struct xen_displif_sring *sring;
-    struct xendispl_event_page *evt;
+    FakeFront front;
     XenPgdirView *view;
     uint8_t *data;
-    uint16_t id;
     GString *json;
 } Bench;
-
-static void must(bool fine, const char *what)
-{
-    if (!fine) {
-        g_printerr("bench-displif: %s failed\n", what);
-        exit(1);
-    }
-}
 
 /* The owner: takes a view of what it is to show, as a console would */
 
@@ -99,32 +89,26 @@ static const XenDisplifOps bench_ops = {
     .show = bench_show,
     .keep = bench_keep,
     .flipped = bench_notify,
-    .notify_request = bench_notify,
+    .requests.notify = bench_notify,
     .notify_event = bench_notify,
-    .answered = bench_answered,
+    .requests.answered = bench_answered,
 };
 
 /* The guest */
 
 static struct xendispl_req *next_slot(Bench *b, uint8_t operation)
 {
-    struct xendispl_req *req = (struct xendispl_req *)
-        ((char *)b->sring + 64 + b->sring->req_prod % 32 * 64);
-
-    req->id = b->id++;
-    req->operation = operation;
-    return req;
+    return fake_front_next(&b->front, operation);
 }
 
 static void handle(Bench *b)
 {
     bool more;
 
-    b->sring->rsp_event = b->sring->rsp_prod + 1;
-    __atomic_store_n(&b->sring->req_prod, b->sring->req_prod + 1,
-                     __ATOMIC_RELEASE);
+    fake_front_want_notify(&b->front);
+    fake_front_push(&b->front);
     xen_displif_process(b->card, 0, &more);
-    must(b->sring->rsp_prod == b->sring->req_prod, "request");
+    must(b->front.sring->rsp_prod == b->front.sring->req_prod, "request");
 }
 
 static void create_with(Bench *b, uint64_t cookie, uint32_t width,
@@ -184,8 +168,8 @@ static void flip(Bench *b, uint64_t fb)
     next_slot(b, XENDISPL_OP_PG_FLIP)->op.pg_flip.fb_cookie = fb;
     handle(b);
     xen_displif_flip_done(b->card, 0);
-    must(b->evt->in_prod == b->evt->in_cons + 1, "event");
-    b->evt->in_cons++;
+    must(b->front.evt->in_prod == b->front.evt->in_cons + 1, "event");
+    b->front.evt->in_cons++;
 }
 
 /* Flips between two known framebuffers, and copies of one beside them */
@@ -297,22 +281,47 @@ static void bench_buffer(Bench *b, uint32_t dir, uint32_t width,
         width, height, pages, c, u, mapped, v, s);
 }
 
+static void card_new(Bench *b)
+{
+    static const XenDisplifLimits limits = { 4, 4, DOMAIN };
+    static const XenPgdirConfig config = { DOMAIN, DOMAIN, 0 };
+
+    must(xen_pgdir_mapper_new(&fake_grants_ops, b->grants, &config,
+                              &b->mapper) == 0, "xen_pgdir_mapper_new");
+    memset(b->front.sring, 0, PAGE);
+    memset(b->front.evt, 0, PAGE);
+    b->card = xen_displif_new(&bench_ops, b, b->mapper, &limits);
+    xen_displif_add_connector(b->card, 3840, 2160);
+    xen_displif_attach(b->card, 0, b->front.sring, b->front.evt);
+}
+
+static void card_free(Bench *b)
+{
+    xen_displif_free(b->card);
+    xen_pgdir_mapper_unref(b->mapper);
+    b->grants->destroyed = 0;
+}
+
 /*
  * A buffer that the backend allocates, beside one of the frontend's with all
  * its pages mapped.  Real pages are mapped one by one: so are these, then.
+ * The guest's next buffer gets the same pages.
  */
 static void bench_alloc(Bench *b, uint32_t dir, uint32_t links,
                         uint32_t width, uint32_t height)
 {
-    Samples mapped = { 0 }, shared = { 0 }, gone = { 0 };
+    Samples mapped = { 0 }, shared = { 0 }, gone = { 0 }, again = { 0 };
     uint32_t pages = DIV_ROUND_UP(width * height * 4, PAGE);
     uint64_t calls = b->grants->share_calls;
     uint32_t i;
-    double m, s, g;
+    double m, s, g, a;
 
     for (i = 0; i < SAMPLES; i++) {
-        double t0, t1;
+        double t0, t1, t2;
 
+        card_free(b);
+        card_new(b);
+        xen_displif_set_backend_alloc(b->card, true);
         b->grants->one_mmap = false;
         t0 = now_ns();
         create(b, 1, width, height, dir);
@@ -327,38 +336,33 @@ static void bench_alloc(Bench *b, uint32_t dir, uint32_t links,
         create_with(b, 1, width, height, links, XENDISPL_DBUF_FLG_REQ_ALLOC);
         t1 = now_ns();
         destroy(b, 1);
+        t2 = now_ns();
+        create_with(b, 1, width, height, links, XENDISPL_DBUF_FLG_REQ_ALLOC);
+        add_sample(&again, now_ns() - t2);
         add_sample(&shared, t1 - t0);
-        add_sample(&gone, now_ns() - t1);
+        add_sample(&gone, t2 - t1);
+        destroy(b, 1);
     }
     must(b->grants->share_calls == calls + SAMPLES, "share");
 
     m = median(&mapped) / 1000;
     s = median(&shared) / 1000;
     g = median(&gone) / 1000;
+    a = median(&again) / 1000;
     printf("%ux%u: the backend allocates, DBUF_CREATE %8.1f us, "
-           "DBUF_DESTROY %6.1f us\n"
+           "DBUF_DESTROY %6.1f us, once more %8.1f us\n"
            "    the frontend does, all pages mapped %8.1f us: %.2f times\n",
-           width, height, s, g, m, s / m);
+           width, height, s, g, a, m, s / m);
     g_string_append_printf(b->json,
         "    {\"width\": %u, \"height\": %u, \"pages\": %u,"
         " \"be_alloc_create_us\": %.2f, \"be_alloc_destroy_us\": %.2f,"
+        " \"be_alloc_again_us\": %.2f,"
         " \"mapped_create_us\": %.2f, \"ratio\": %.4f}",
-        width, height, pages, s, g, m, s / m);
-}
-
-static void *page_new(void)
-{
-    void *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-    must(page != MAP_FAILED, "mmap");
-    return page;
+        width, height, pages, s, g, a, m, s / m);
 }
 
 int main(int argc, char **argv)
 {
-    static const XenDisplifLimits limits = { 4, 4, DOMAIN };
-    static const XenPgdirConfig config = { DOMAIN, DOMAIN, 0 };
     static const uint32_t sizes[][2] = { { 1920, 1080 }, { 3840, 2160 } };
     const char *file = bench_json_file(argc, argv);
     Bench b = { 0 };
@@ -366,17 +370,12 @@ int main(int argc, char **argv)
 
     b.grants = fake_grants_new(DOMAIN);
     b.grants->one_mmap = true;
-    must(xen_pgdir_mapper_new(&fake_grants_ops, b.grants, &config,
-                              &b.mapper) == 0, "xen_pgdir_mapper_new");
     /* Memory of a guest that has drawn there */
     memset(b.grants->memory, 1, (size_t)DOMAIN * PAGE);
     dir = fake_grants_make_directory(b.grants, DOMAIN - 64, NULL);
     links = fake_grants_link_directory(b.grants, 3840 * 2160 * 4 / PAGE);
-    b.sring = page_new();
-    b.evt = page_new();
-    b.card = xen_displif_new(&bench_ops, &b, b.mapper, &limits);
-    xen_displif_add_connector(b.card, 3840, 2160);
-    xen_displif_attach(b.card, 0, b.sring, b.evt);
+    fake_front_init(&b.front);
+    card_new(&b);
 
     b.json = g_string_new("{\n  \"benchmark\": \"bench-displif\",\n"
                           "  \"grants\": \"fake, mmap without hypercall\",\n");
@@ -390,7 +389,6 @@ int main(int argc, char **argv)
     }
     g_string_append(b.json, "\n  ],\n  \"be_alloc\": [\n");
     printf("\n");
-    xen_displif_set_backend_alloc(b.card, true);
     for (i = 0; i < ARRAY_SIZE(sizes); i++) {
         g_string_append(b.json, i ? ",\n" : "");
         bench_alloc(&b, dir, links, sizes[i][0], sizes[i][1]);
@@ -400,7 +398,6 @@ int main(int argc, char **argv)
     xen_displif_free(b.card);
     xen_pgdir_mapper_unref(b.mapper);
     fake_grants_free(b.grants);
-    munmap(b.sring, PAGE);
-    munmap(b.evt, PAGE);
+    fake_front_free(&b.front);
     return bench_finish(file, b.json);
 }

@@ -27,14 +27,6 @@ typedef struct Bench {
     struct gnttab_unmap_grant_ref *unmap;
 } Bench;
 
-static void must(bool holds)
-{
-    if (!holds) {
-        g_printerr("bench-grants: the model refuses what it should not\n");
-        exit(1);
-    }
-}
-
 static void grant(Bench *b, uint32_t pages)
 {
     uint32_t i;
@@ -42,7 +34,7 @@ static void grant(Bench *b, uint32_t pages)
     for (i = 0; i < pages; i++) {
         uint32_t ref = xen_grant_refs_take(b->refs);
 
-        must(ref);
+        must(ref, "a grant");
         xen_grant_access(&b->table[ref], PEER, 1 + i, false);
         b->map[i] = (struct gnttab_map_grant_ref) {
             .host_addr = (1ULL + i) << XEN_MACHINE_PAGE_SHIFT,
@@ -55,7 +47,7 @@ static void grant(Bench *b, uint32_t pages)
 
 static void map(Bench *b, uint32_t pages)
 {
-    must(xen_grant_table_map(&b->machine, PEER, b->map, pages) == 0);
+    good(xen_grant_table_map(&b->machine, PEER, b->map, pages));
 }
 
 static void unmap(Bench *b, uint32_t pages)
@@ -68,7 +60,7 @@ static void unmap(Bench *b, uint32_t pages)
             .handle = b->map[i].handle,
         };
     }
-    must(xen_grant_table_unmap(&b->machine, PEER, b->unmap, pages) == 0);
+    good(xen_grant_table_unmap(&b->machine, PEER, b->unmap, pages));
 }
 
 static void end(Bench *b, uint32_t pages)
@@ -76,7 +68,8 @@ static void end(Bench *b, uint32_t pages)
     uint32_t i;
 
     for (i = 0; i < pages; i++) {
-        must(xen_grant_refs_end(b->refs, b->table, b->map[i].ref));
+        must(xen_grant_refs_end(b->refs, b->table, b->map[i].ref),
+             "the end of a grant");
     }
 }
 
@@ -133,10 +126,10 @@ int main(int argc, char **argv)
     uint32_t pages;
 
     xen_machine_init(&b.machine, block, &config, NULL);
-    must(xen_machine_add_domain(&b.machine, OWNER, config.nr_entries, 0) == 0);
-    must(xen_machine_add_domain(&b.machine, PEER, 0, 0) == 0);
+    good(xen_machine_add_domain(&b.machine, OWNER, config.nr_entries, 0));
+    good(xen_machine_add_domain(&b.machine, PEER, 0, 0));
     xen_machine_set_table(&b.machine, OWNER, b.table);
-    must(xen_machine_give(&b.machine, OWNER, 1, MAX_PAGES) == 0);
+    good(xen_machine_give(&b.machine, OWNER, 1, MAX_PAGES));
     xen_grant_refs_init(b.refs, config.nr_entries,
                         GNTTAB_NR_RESERVED_ENTRIES);
 

@@ -38,20 +38,12 @@ typedef struct Bench {
     GString *json;
 } Bench;
 
-static void must(int32_t ret)
-{
-    if (ret) {
-        g_printerr("bench-map: %s\n", g_strerror(-ret));
-        exit(1);
-    }
-}
-
 static XenPgdirBuffer *new_buffer(XenPgdirMapper *mapper, uint32_t dir,
                                   uint32_t pages)
 {
     XenPgdirBuffer *buffer;
 
-    must(xen_pgdir_buffer_new(mapper, dir, pages * PAGE, 0, &buffer));
+    good(xen_pgdir_buffer_new(mapper, dir, pages * PAGE, 0, &buffer));
     return buffer;
 }
 
@@ -116,7 +108,7 @@ static double time_view(Hits *h, bool unref)
     uint32_t i;
 
     for (i = 0; i < BATCH; i++) {
-        must(xen_pgdir_buffer_view(h->buffer, h->order[i] * h->window * PAGE,
+        good(xen_pgdir_buffer_view(h->buffer, h->order[i] * h->window * PAGE,
                                    h->window * PAGE, &view, &data));
         if (unref) {
             xen_pgdir_view_unref(view);
@@ -139,7 +131,7 @@ static void hits_init(Hits *h, XenPgdirMapper *mapper, uint32_t dir,
     h->views = g_new0(XenPgdirView *, count);
     h->table = g_hash_table_new(xen_grant_map_hash, xen_grant_map_equal);
     for (i = 0; i < count; i++) {
-        must(xen_pgdir_buffer_view(h->buffer, i * window * PAGE,
+        good(xen_pgdir_buffer_view(h->buffer, i * window * PAGE,
                                    window * PAGE, &h->views[i], &data));
         h->keys[i] = h->views[i]->key;
         g_hash_table_add(h->table, &h->keys[i]);
@@ -279,7 +271,7 @@ static double bytes_per_page(XenPgdirMapper *mapper, uint32_t dir,
     uint32_t i;
 
     for (i = 0; i < pages / window; i++) {
-        must(xen_pgdir_buffer_view(buffer, i * window * PAGE, window * PAGE,
+        good(xen_pgdir_buffer_view(buffer, i * window * PAGE, window * PAGE,
                                    &views[i], &data));
     }
     after = allocated();
@@ -331,7 +323,7 @@ static double time_map_all(Bench *b, const uint32_t *refs, uint32_t pages)
     void *addr;
     double ns = now_ns();
 
-    must(fake_grants_ops.map(b->f, refs, pages, 0, &addr));
+    good(fake_grants_ops.map(b->f, refs, pages, 0, &addr));
     ns = now_ns() - ns;
     fake_grants_ops.unmap(b->f, addr, refs, pages);
     return ns;
@@ -381,7 +373,7 @@ static double time_first_view(XenPgdirMapper *mapper, uint32_t dir,
     void *data;
     double ns = now_ns();
 
-    must(xen_pgdir_buffer_view(buffer, 0, pages * PAGE, &view, &data));
+    good(xen_pgdir_buffer_view(buffer, 0, pages * PAGE, &view, &data));
     ns = now_ns() - ns;
     xen_pgdir_view_unref(view);
     xen_pgdir_buffer_unref(buffer);
@@ -524,7 +516,7 @@ static void bench_all(Bench *b, uint32_t dir, uint32_t many,
 
 int main(int argc, char **argv)
 {
-    XenPgdirConfig config = { MANY_PAGES, MANY_PAGES, 0 };
+    XenPgdirConfig config = { MANY_PAGES, MANY_PAGES, 0, MANY_PAGES };
     g_autofree uint32_t *refs = g_new(uint32_t, MANY_PAGES);
     const char *file = bench_json_file(argc, argv);
     uint32_t i, dir, many;
@@ -532,8 +524,8 @@ int main(int argc, char **argv)
 
     b.f = fake_grants_new(DOMAIN);
     b.json = g_string_new(NULL);
-    must(xen_pgdir_mapper_new(&fake_grants_ops, b.f, &config, &b.mapper));
-    must(xen_pgdir_mapper_new(&free_ops, b.f, &config, &b.free_mapper));
+    good(xen_pgdir_mapper_new(&fake_grants_ops, b.f, &config, &b.mapper));
+    good(xen_pgdir_mapper_new(&free_ops, b.f, &config, &b.free_mapper));
     dir = fake_grants_make_directory(b.f, MAX_PAGES, refs);
     /* Memory of a guest that has drawn there */
     memset(b.f->memory, 1, (uint64_t)MAX_PAGES * PAGE);

@@ -12,10 +12,10 @@
 
 #include "qemu/osdep.h"
 
-#include <sys/mman.h>
 #include <xen/io/sndif.h>
 
 #include "hw/xen/xen-sndif.h"
+#include "../tests/unit/fake-front.h"
 #include "../tests/unit/fake-grants.h"
 #include "bench-util.h"
 
@@ -33,20 +33,10 @@ typedef struct Bench {
     FakeGrants *grants;
     XenPgdirMapper *mapper;
     XenSndif *card;
-    struct xen_sndif_sring *sring;
-    struct xensnd_event_page *evt;
+    FakeFront front;
     uint32_t dir;
-    uint16_t id;
     GString *json;
 } Bench;
-
-static void must(bool fine, const char *what)
-{
-    if (!fine) {
-        g_printerr("bench-sndif: %s failed\n", what);
-        exit(1);
-    }
-}
 
 /* The owner: it does nothing, at no cost */
 
@@ -75,32 +65,26 @@ static const XenSndifOps bench_ops = {
     .open = bench_open,
     .close = bench_nothing,
     .run = bench_run,
-    .notify_request = bench_nothing,
+    .requests.notify = bench_nothing,
     .notify_event = bench_nothing,
-    .answered = bench_answered,
+    .requests.answered = bench_answered,
 };
 
 /* The guest */
 
 static struct xensnd_req *next_slot(Bench *b, uint8_t operation)
 {
-    struct xensnd_req *req = (struct xensnd_req *)
-        ((char *)b->sring + 64 + b->sring->req_prod % 32 * 64);
-
-    req->id = b->id++;
-    req->operation = operation;
-    return req;
+    return fake_front_next(&b->front, operation);
 }
 
 static void handle(Bench *b)
 {
     bool more;
 
-    b->sring->rsp_event = b->sring->rsp_prod + 1;
-    __atomic_store_n(&b->sring->req_prod, b->sring->req_prod + 1,
-                     __ATOMIC_RELEASE);
+    fake_front_want_notify(&b->front);
+    fake_front_push(&b->front);
     xen_sndif_process(b->card, 0, &more);
-    must(b->sring->rsp_prod == b->sring->req_prod, "request");
+    must(b->front.sring->rsp_prod == b->front.sring->req_prod, "request");
 }
 
 static void open_stream(Bench *b)
@@ -210,7 +194,8 @@ static uint32_t tick(Bench *b)
         xen_sndif_played(b->card, 0, length);
         left -= length;
     }
-    b->evt->in_cons = b->evt->in_prod;
+    xen_sndif_flush(b->card, 0);
+    b->front.evt->in_cons = b->front.evt->in_prod;
     return sum;
 }
 
@@ -250,15 +235,6 @@ static void bench_second(Bench *b)
         s, calls);
 }
 
-static void *page_new(void)
-{
-    void *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-    must(page != MAP_FAILED, "mmap");
-    return page;
-}
-
 int main(int argc, char **argv)
 {
     static const XenPgdirConfig config = { 1000, 1000, 0 };
@@ -280,11 +256,10 @@ int main(int argc, char **argv)
                               &b.mapper) == 0, "xen_pgdir_mapper_new");
     memset(b.grants->memory, 1, (size_t)100 * PAGE);
     b.dir = fake_grants_make_directory(b.grants, BUFFER / PAGE, NULL);
-    b.sring = page_new();
-    b.evt = page_new();
+    fake_front_init(&b.front);
     b.card = xen_sndif_new(&bench_ops, &b, b.mapper, &limits);
     xen_sndif_add_stream(b.card, &caps);
-    xen_sndif_attach(b.card, 0, b.sring, b.evt);
+    xen_sndif_attach(b.card, 0, b.front.sring, b.front.evt);
 
     b.json = g_string_new("{\n  \"benchmark\": \"bench-sndif\",\n"
                           "  \"grants\": \"fake, mmap without hypercall\",\n");
@@ -296,7 +271,6 @@ int main(int argc, char **argv)
     xen_sndif_free(b.card);
     xen_pgdir_mapper_unref(b.mapper);
     fake_grants_free(b.grants);
-    munmap(b.sring, PAGE);
-    munmap(b.evt, PAGE);
+    fake_front_free(&b.front);
     return bench_finish(file, b.json);
 }

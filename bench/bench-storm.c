@@ -48,14 +48,6 @@ typedef struct Bench {
     GString *json;
 } Bench;
 
-static void must(bool fine, const char *what)
-{
-    if (!fine) {
-        g_printerr("bench-storm: %s failed\n", what);
-        exit(1);
-    }
-}
-
 /* QEMU, and its monitor */
 
 static int qmp_connect(const char *path)

@@ -11,6 +11,19 @@
 
 #include "bench-util.h"
 
+void must(bool fine, const char *what)
+{
+    if (!fine) {
+        g_printerr("%s: %s failed\n", program_invocation_short_name, what);
+        exit(1);
+    }
+}
+
+void good(int ret)
+{
+    must(ret == 0, g_strerror(-ret));
+}
+
 double now_ns(void)
 {
     struct timespec ts;

@@ -26,6 +26,12 @@ void add_sample(Samples *s, double ns);
 /* Sorts the samples */
 double median(Samples *s);
 
+/* End the benchmark, unless all is fine: @what failed */
+void must(bool fine, const char *what);
+
+/* The same of what returns 0 or a negative errno value */
+void good(int ret);
+
 /* The argument of --json, or NULL; exits on any other argument */
 const char *bench_json_file(int argc, char **argv);
 

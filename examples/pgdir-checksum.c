@@ -54,7 +54,8 @@ static uint64_t number(const char *text, uint64_t max)
     uint64_t value = strtoull(text, &end, 0);
 
     if (!*text || *text == '-' || *end || value > max) {
-        fprintf(stderr, "'%s' is no such number\n", text);
+        fprintf(stderr, "'%s' is not a number from 0 to %" PRIu64 "\n", text,
+                max);
         exit(2);
     }
     return value;

@@ -18,7 +18,7 @@ WINDOW = 1 << 20
 
 class Config(ctypes.Structure):
     _fields_ = [('max_pages', c_uint32), ('max_buffer_pages', c_uint32),
-                ('max_map_count', c_uint32)]
+                ('max_map_count', c_uint32), ('max_mappings', c_uint32)]
 
 
 FUNCTIONS = [

@@ -128,8 +128,8 @@ static bool snapshot_domain(Snapshot *s, domid_t domid, GError **errp)
     uint32_t frames = 0, status_frames;
 
     if (!xch || !fmem) {
-        return fail(errp, errno, "cannot speak to Xen; is this its control "
-                    "domain, and are you root there?");
+        return fail(errp, errno, "cannot open Xen's interfaces: run this as "
+                    "root in the control domain");
     }
     if (!query_table(xch, domid, &frames, &version, errp)) {
         return false;
@@ -313,19 +313,19 @@ static void print_table(const Options *o, const XenGrantBytes *bytes)
 /* The command line */
 
 static const char summary[] =
-    "List the pages which domain DOMID grants to others: reference, to whom,\n"
-    "which frame, and whether it is mapped (or copied from, or to) right now.";
+    "List the pages that domain DOMID grants to other domains: reference,\n"
+    "domain, frame, and whether the page is mapped or copied right now.";
 
 static const char description[] =
-    "The list is what the domain's grant table says, and a domain writes its\n"
-    "table itself: with version 1, which Linux uses, also the bits that tell\n"
-    "what is mapped. Xen's own account is written to its log by\n"
-    "\"xl debug-keys g\".\n"
+    "The list is read from the domain's own grant table, which the domain\n"
+    "may falsify: with version 1, which Linux uses, even the bits that say\n"
+    "whether a page is mapped. \"xl debug-keys g\" writes Xen's own view to\n"
+    "its log.\n"
     "\n"
-    "Run it as root in the control domain, unless with --file: that reads a\n"
-    "table out of the file behind the memory backend of a QEMU with\n"
-    "-device xen-testbed. The exit status is 0 when the table could be read,\n"
-    "1 when not, and 2 for a command line that is none.";
+    "Run it as root in the control domain. With --file it reads the table of\n"
+    "a QEMU with -device xen-testbed, from the file of its memory backend.\n"
+    "The exit status is 0 if the table could be read, 1 if not, and 2 for a\n"
+    "wrong command line.";
 
 static bool parse_domid(const char *text, uint64_t *domid)
 {
@@ -338,7 +338,7 @@ static bool parse_domid(const char *text, uint64_t *domid)
     return !*end && *domid < DOMID_FIRST_RESERVED;
 }
 
-/* Says what is wrong, and returns false, for a command line that is none */
+/* For a wrong command line, say what is wrong and return false */
 static bool parse_options(Options *o, int argc, char **argv)
 {
     g_autofree char *to = NULL;
@@ -348,11 +348,11 @@ static bool parse_options(Options *o, int argc, char **argv)
         { "to", 't', 0, G_OPTION_ARG_STRING, &to,
           "Only grants to this domain", "DOMID" },
         { "summary", 's', 0, G_OPTION_ARG_NONE, &o->summary,
-          "Only how many there are", NULL },
+          "Only the totals", NULL },
         { "json", 'j', 0, G_OPTION_ARG_NONE, &o->json,
-          "As an object of JSON", NULL },
+          "As a JSON object", NULL },
         { "file", 'f', 0, G_OPTION_ARG_FILENAME, &o->file,
-          "Read the table of a fake Xen out of its memory's file", "FILE" },
+          "Read the table of a fake Xen from the file of its memory", "FILE" },
         { "frames", 0, 0, G_OPTION_ARG_INT, &o->frames,
           "With --file: its grant-frames (64)", "N" },
         { NULL }
@@ -370,11 +370,9 @@ static bool parse_options(Options *o, int argc, char **argv)
         fprintf(stderr, "xen-grants: %s, see --help\n",
                 o->file ? "either DOMID or --file" : "which DOMID?");
     } else if (!o->file && !parse_domid(argv[1], &o->domid)) {
-        fprintf(stderr, "xen-grants: '%s' is not the number of a domain\n",
-                argv[1]);
+        fprintf(stderr, "xen-grants: invalid domain id '%s'\n", argv[1]);
     } else if (to && !parse_domid(to, &domid)) {
-        fprintf(stderr, "xen-grants: '%s' is not the number of a domain\n",
-                to);
+        fprintf(stderr, "xen-grants: invalid domain id '%s'\n", to);
     } else if (o->frames < 1 || o->frames > MAX_FRAMES) {
         fprintf(stderr, "xen-grants: --frames is a number from 1 to %u\n",
                 MAX_FRAMES);

@@ -8,6 +8,11 @@
  * turn, and there is a quota of the time that the slices take.  When it is
  * used up nobody listens to the card's channels until there is some again.
  *
+ * A slice ends by the clock on the wall, as others wait for it.  The quota is
+ * of the processor's time that the main loop's thread took: what a guest does
+ * not cause is not charged to it, be it a wait for the lock of a viewer or
+ * another program of the host that had the processor.
+ *
  * Copyright (c) 2026 The Xen PV display and sound for QEMU authors
  */
 
@@ -24,12 +29,32 @@
 /* What the main loop has to do for an event besides what the card does */
 #define XEN_PV_EVENT_NS (INT64_C(5) * SCALE_US)
 
+/*
+ * A guest that has to wait this much is not told of in the log: ns a second,
+ * and ns at once
+ */
+#define XEN_PV_QUIET_RATE (INT64_C(100) * SCALE_MS)
+#define XEN_PV_QUIET_BURST NANOSECONDS_PER_SECOND
+
+/* And others once in so many seconds */
+#define XEN_PV_TOLD_S 60
+
 /* ---------------------------------------------------------------- time */
 
-/* Not this thread's, but everybody's: it is others who have to wait */
 static int64_t xen_pv_now(void)
 {
     return qemu_clock_get_ns(QEMU_CLOCK_REALTIME);
+}
+
+static int64_t xen_pv_cpu_time(void)
+{
+    struct timespec ts;
+
+    if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts) < 0) {
+        return xen_pv_now();
+    }
+
+    return ts.tv_sec * NANOSECONDS_PER_SECOND + ts.tv_nsec;
 }
 
 static void xen_pv_listen(XenPvChannel *channel, bool on)
@@ -45,13 +70,33 @@ static void xen_pv_listen(XenPvChannel *channel, bool on)
 static void xen_pv_load_go_on(void *opaque)
 {
     XenPvBackend *backend = opaque;
-    XenPvChannel *channel;
+    XenPvChannel *channel = QTAILQ_FIRST(&backend->channels);
 
     backend->load.waiting = false;
-    QLIST_FOREACH(channel, &backend->channels, next) {
-        xen_pv_listen(channel, true);
-        qemu_bh_schedule(channel->more);
+    /* There may be time for one only: let it be another each time */
+    if (channel) {
+        QTAILQ_REMOVE(&backend->channels, channel, next);
+        QTAILQ_INSERT_TAIL(&backend->channels, channel, next);
     }
+    QTAILQ_FOREACH(channel, &backend->channels, next) {
+        xen_pv_listen(channel, true);
+    }
+    xen_pv_channels_serve(backend);
+}
+
+/* It is no mistake of the guest's, and only worth a line if it goes on */
+static void xen_pv_load_tell(XenPvBackend *backend, int64_t wait, int64_t now)
+{
+    XenPvLoad *load = &backend->load;
+
+    xen_pv_quota_take(&load->quiet, wait, now);
+    if (!xen_pv_quota_wait(&load->quiet, 0, now) ||
+        xen_pv_quota_wait(&load->told, XEN_PV_TOLD_S, now)) {
+        return;
+    }
+    xen_pv_quota_take(&load->told, XEN_PV_TOLD_S, now);
+    xen_pv_guest_note(backend, "requests exceed %u%% of QEMU's time "
+                      "(max-load): delaying them", backend->max_load);
 }
 
 /* Time was used: when it was too much, let the card wait */
@@ -62,6 +107,7 @@ static void xen_pv_load_add(XenPvBackend *backend, int64_t ns)
     XenPvChannel *channel;
     int64_t wait;
 
+    load->used += ns;
     xen_pv_quota_take(&load->time, ns, now);
     if (load->waiting || !xen_pv_quota_wait(&load->time, 0, now)) {
         return;
@@ -69,13 +115,12 @@ static void xen_pv_load_add(XenPvBackend *backend, int64_t ns)
     wait = xen_pv_quota_wait(&load->time, XEN_PV_SLICE_NS, now);
     load->waiting = true;
     load->waits++;
-    QLIST_FOREACH(channel, &backend->channels, next) {
+    QTAILQ_FOREACH(channel, &backend->channels, next) {
         xen_pv_listen(channel, false);
     }
     timer_mod(load->timer, now + wait);
     trace_xen_pv_load_wait(backend->xendev.backend_path, wait);
-    xen_pv_guest_warn(backend, "its requests take more than %u%% of QEMU's "
-                      "time and have to wait (max-load)", backend->max_load);
+    xen_pv_load_tell(backend, wait, now);
 }
 
 bool xen_pv_load_enough(XenPvBackend *backend)
@@ -92,15 +137,18 @@ bool xen_pv_load_enough(XenPvBackend *backend)
 static bool xen_pv_channel_serve(XenPvChannel *channel)
 {
     XenPvBackend *backend = channel->backend;
-    int64_t start = xen_pv_now();
+    int64_t start = xen_pv_cpu_time();
+    int64_t now = xen_pv_now();
     bool more = false;
     int ret = 0;
 
     if (backend->load.waiting) {
         return false;
     }
+    /* What came while nothing was asked for is the burst at most */
+    xen_pv_quota_wait(&backend->load.time, 0, now);
     if (channel->serve) {
-        backend->load.slice_end = start + XEN_PV_SLICE_NS;
+        backend->load.slice_end = now + XEN_PV_SLICE_NS;
         ret = channel->serve(channel->opaque, &more);
     }
     if (ret > 0) {
@@ -111,7 +159,7 @@ static bool xen_pv_channel_serve(XenPvChannel *channel)
     if (more) {
         qemu_bh_schedule(channel->more);
     }
-    xen_pv_load_add(backend, xen_pv_now() - start + XEN_PV_EVENT_NS);
+    xen_pv_load_add(backend, xen_pv_cpu_time() - start + XEN_PV_EVENT_NS);
 
     return ret > 0;
 }
@@ -130,7 +178,7 @@ void xen_pv_channels_serve(XenPvBackend *backend)
 {
     XenPvChannel *channel;
 
-    QLIST_FOREACH(channel, &backend->channels, next) {
+    QTAILQ_FOREACH(channel, &backend->channels, next) {
         xen_pv_channel_serve(channel);
     }
 }
@@ -170,8 +218,7 @@ bool xen_pv_channel_open(XenPvBackend *backend, XenPvChannel *channel,
     trace_xen_pv_channel_open(xendev->backend_path, ref_key, channel->ref,
                               port);
 
-    channel->page = xen_device_map_grant_refs(xendev, &channel->ref, 1,
-                                              PROT_READ | PROT_WRITE, errp);
+    channel->page = xen_pv_ring_map(backend, channel->ref, errp);
     if (!channel->page) {
         return false;
     }
@@ -179,7 +226,7 @@ bool xen_pv_channel_open(XenPvBackend *backend, XenPvChannel *channel,
     channel->serve = serve;
     channel->opaque = opaque;
     channel->more = qemu_bh_new(xen_pv_channel_more, channel);
-    QLIST_INSERT_HEAD(&backend->channels, channel, next);
+    QTAILQ_INSERT_TAIL(&backend->channels, channel, next);
     channel->evtchn = xen_device_bind_event_channel(xendev, port,
                                                     xen_pv_channel_event,
                                                     channel, errp);
@@ -202,10 +249,9 @@ void xen_pv_channel_close(XenPvBackend *backend, XenPvChannel *channel)
         channel->evtchn = NULL;
     }
     if (channel->page) {
-        xen_pv_unmap(xendev->xgth, xendev->frontend_id, channel->page,
-                     &channel->ref, 1);
+        xen_pv_ring_unmap(backend, channel->ref, channel->page);
         channel->page = NULL;
-        QLIST_REMOVE(channel, next);
+        QTAILQ_REMOVE(&backend->channels, channel, next);
         qemu_bh_delete(channel->more);
     }
 }
@@ -220,8 +266,15 @@ void xen_pv_channel_notify(XenPvBackend *backend, XenPvChannel *channel)
 
 void xen_pv_channels_start(XenPvBackend *backend)
 {
-    backend->load.timer = timer_new_ns(QEMU_CLOCK_REALTIME,
-                                       xen_pv_load_go_on, backend);
+    XenPvLoad *load = &backend->load;
+    int64_t now = xen_pv_now();
+
+    QTAILQ_INIT(&backend->channels);
+    load->timer = timer_new_ns(QEMU_CLOCK_REALTIME, xen_pv_load_go_on,
+                               backend);
+    xen_pv_quota_init(&load->quiet, XEN_PV_QUIET_RATE, XEN_PV_QUIET_BURST,
+                      now);
+    xen_pv_quota_init(&load->told, 1, XEN_PV_TOLD_S, now);
 }
 
 void xen_pv_channels_stop(XenPvBackend *backend)

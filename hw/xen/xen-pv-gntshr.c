@@ -38,16 +38,16 @@ static void gntshr_unshare(void *handle, void *addr, uint32_t count)
     xengntshr_unshare(handle, addr, count);
 }
 
-static int gntshr_replace_share(void *handle, void *addr, uint32_t count,
-                                void *copy)
-{
-    return xen_linux_grants_replace_share(addr, count, copy);
-}
-
 static int gntshr_replace_map(xengnttab_handle *xgt, void *addr,
                               uint32_t *refs, uint32_t count, void *copy)
 {
     return xen_linux_grants_replace_map(xgt, addr, count, copy);
+}
+
+/* QEMU's operations on a real Xen take any handle of libxengnttab's */
+static xengnttab_handle *gntshr_open_grants(void)
+{
+    return xengnttab_open(xen_linux_grants_logger(), 0);
 }
 
 /*
@@ -83,8 +83,8 @@ static const XenPvShareOps gntshr_ops = {
     .share = gntshr_share,
     .unshare = gntshr_unshare,
     .advice = gntshr_advice,
-    .replace_share = gntshr_replace_share,
     .replace_map = gntshr_replace_map,
+    .open_grants = gntshr_open_grants,
 };
 
 static void gntshr_register(void)

@@ -65,6 +65,22 @@ void xen_pv_refuse(XenBackendInstance *instance, XenPvBackend *backend,
                             &backend->xendev);
 }
 
+void xen_pv_refuse_no_longer(XenPvBackend *owner)
+{
+    const char *type = object_get_typename(OBJECT(owner));
+    XenPvBackend *backend;
+
+    if (!owner->refused) {
+        return;
+    }
+    /* The bus forgets it by its device, and that has long been gone */
+    backend = XEN_PV_BACKEND(object_new(type));
+    xen_backend_set_device(owner->refused, &backend->xendev);
+    owner->refused = NULL;
+    xen_backend_try_device_destroy(&backend->xendev, NULL);
+    object_unref(OBJECT(backend));
+}
+
 void xen_pv_refuse_no_more(XenBackendInstance *instance,
                            XenPvBackend *backend)
 {

@@ -22,6 +22,13 @@ void xen_pv_refuse(XenBackendInstance *instance, XenPvBackend *backend,
                    Error *why);
 
 /**
+ * xen_pv_refuse_no_longer: a number is free again
+ * @owner: the card that had it; if it kept one of the toolstack's from being
+ *     made, the bus forgets that, and makes it when it is written anew
+ */
+void xen_pv_refuse_no_longer(XenPvBackend *owner);
+
+/**
  * xen_pv_refuse_no_more: a card could be made; forget what was wrong before
  * @instance: what the bus found
  * @backend: its device

@@ -11,6 +11,7 @@
 #include "qapi/visitor.h"
 #include "qobject/qjson.h"
 #include "qobject/qstring.h"
+#include "xen-pv-emu.h"
 #include "xen-pv-status.h"
 
 /* ------------------------------------------------------------ for programs */
@@ -24,7 +25,15 @@ void xen_pv_status_add_cache(QDict *status, const XenPgdirMapper *mapper)
     qdict_put_int(cache, "buffers", stats.buffers);
     qdict_put_int(cache, "mapped-pages", stats.mapped_pages);
     qdict_put_int(cache, "pinned-pages", stats.pinned_pages);
+    qdict_put_int(cache, "max-pages", stats.max_pages);
+    qdict_put_int(cache, "common-pages", xen_pv_common_pages());
+    qdict_put_int(cache, "common-max-pages", XEN_PV_COMMON_PAGES);
+    qdict_put_int(cache, "mappings", stats.mappings);
+    qdict_put_int(cache, "max-mappings", stats.max_mappings);
     qdict_put_int(cache, "copy-pages", stats.copy_pages);
+    qdict_put_int(cache, "shared-pages", stats.shared_pages);
+    qdict_put_int(cache, "kept-pages", stats.kept_pages);
+    qdict_put_int(cache, "abandoned-pages", stats.abandoned_pages);
     qdict_put_int(cache, "directory-pages", stats.dir_pages);
     qdict_put_int(cache, "map-calls", stats.map_calls);
     qdict_put_int(cache, "unmap-calls", stats.unmap_calls);
@@ -33,6 +42,10 @@ void xen_pv_status_add_cache(QDict *status, const XenPgdirMapper *mapper)
     qdict_put_int(cache, "evictions", stats.evictions);
     qdict_put_int(cache, "revocations", stats.revocations);
     qdict_put_int(cache, "failures", stats.failures);
+    qdict_put_str(cache, "way", xen_pv_mapper_way());
+    qdict_put_int(cache, "copied-bytes", stats.copied_bytes);
+    qdict_put_int(cache, "areas", xen_pv_emu_areas()->used);
+    qdict_put_int(cache, "max-areas", xen_pv_emu_areas()->max);
     qdict_put(status, "cache", cache);
 }
 
@@ -49,6 +62,7 @@ QDict *xen_pv_status(XenPvBackend *backend)
     qdict_put_int(status, "backend-state", xendev->backend_state);
     qdict_put_int(status, "frontend-state", xendev->frontend_state);
     qdict_put_int(status, "load-waits", backend->load.waits);
+    qdict_put_int(status, "load-us", backend->load.used / SCALE_US);
     if (backend->last_error) {
         qdict_put_str(status, "last-error", backend->last_error);
     }

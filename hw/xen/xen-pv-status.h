@@ -24,6 +24,8 @@
  *   "path" (string): the backend's folder in xenstore, if it has one
  *   "connected" (bool): the guest is served
  *   "backend-state", "frontend-state" (int): XenbusState
+ *   "load-waits" (int): how often the guest had to wait because of max-load
+ *   "load-us" (int): time of the main loop's thread that its requests took
  *   "last-error" (string): what the guest did wrong last, if it did
  *   and what XenPvBackendClass.describe adds
  */

@@ -47,10 +47,6 @@ static const struct {
     { FOURCC('Y', 'U', 'Y', 'V'), PIXMAN_yuy2 },
 };
 
-#if G_BYTE_ORDER == G_BIG_ENDIAN
-#error "Xen has no big-endian hosts, and the table of formats knows none"
-#endif
-
 pixman_format_code_t xen_pvdisplay_format(uint32_t fourcc)
 {
     int i;

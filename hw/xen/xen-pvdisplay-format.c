@@ -9,6 +9,10 @@
 
 #include "xen-pvdisplay-format.h"
 
+/* Of each screen, and pages for all of them, however small: see the header */
+#define PICTURES    4
+#define MIN_PAGES   4096
+
 static bool parse_side(const char *text, uint32_t *side)
 {
     return xen_pv_node_number(text, XEN_PVDISPLAY_MAX_SIDE, side) &&
@@ -158,4 +162,43 @@ GArray *xen_pvdisplay_read_modes(const XenPvNodes *nodes,
     }
 
     return modes;
+}
+
+uint32_t xen_pvdisplay_rate(uint32_t viewer, uint32_t option)
+{
+    return MIN(viewer ? viewer : option,
+               XEN_PVDISPLAY_MAX_RATE * XEN_PVDISPLAY_MHZ);
+}
+
+int64_t xen_pvdisplay_period_ns(uint32_t rate)
+{
+    return INT64_C(1000000000) * XEN_PVDISPLAY_MHZ / rate;
+}
+
+bool xen_pvdisplay_vnc_cuts(const XenPvMode *mode)
+{
+    return mode->width > XEN_PVDISPLAY_VNC_WIDTH ||
+           mode->height > XEN_PVDISPLAY_VNC_HEIGHT;
+}
+
+uint32_t xen_pvdisplay_screen_pages(const GArray *modes)
+{
+    uint32_t pages = 0;
+    guint i;
+
+    /* At most 16 screens of 8192x8192 pixels of 4 bytes: 2^20 pages */
+    for (i = 0; i < modes->len; i++) {
+        const XenPvMode *mode = &g_array_index(modes, XenPvMode, i);
+
+        pages += DIV_ROUND_UP(mode->width * mode->height, 1024);
+    }
+
+    return pages;
+}
+
+uint32_t xen_pvdisplay_default_pages(const GArray *modes, uint32_t most)
+{
+    uint32_t pages = xen_pvdisplay_screen_pages(modes) * PICTURES;
+
+    return MIN(MAX(pages, MIN_PAGES), most);
 }

@@ -30,6 +30,36 @@ typedef struct XenPvMode {
     uint32_t height;
 } XenPvMode;
 
+/* Refresh rates, in Hz and in thousandths of that */
+#define XEN_PVDISPLAY_MAX_RATE 1000
+#define XEN_PVDISPLAY_MHZ 1000
+
+/* The largest picture of QEMU's VNC server, in pixels: the rest is cut off */
+#define XEN_PVDISPLAY_VNC_WIDTH 5120
+#define XEN_PVDISPLAY_VNC_HEIGHT 2160
+
+/**
+ * xen_pvdisplay_rate: how often a screen is refreshed
+ * @viewer: what the viewer says of the screen that it is on, in mHz; 0 where
+ *     it knows nothing of that
+ * @option: what the user wants otherwise, in mHz
+ *
+ * Returns: a rate of more than 0 and at most XEN_PVDISPLAY_MAX_RATE, in mHz.
+ */
+uint32_t xen_pvdisplay_rate(uint32_t viewer, uint32_t option);
+
+/**
+ * xen_pvdisplay_period_ns: the time from one refresh to the next
+ * @rate: in mHz, not 0
+ */
+int64_t xen_pvdisplay_period_ns(uint32_t rate);
+
+/**
+ * xen_pvdisplay_vnc_cuts: whether a VNC viewer sees a part of a screen only
+ * @mode: the screen
+ */
+bool xen_pvdisplay_vnc_cuts(const XenPvMode *mode);
+
 /**
  * xen_pvdisplay_parse_resolution: check the text of a node "resolution"
  * @text: "WxH"
@@ -61,6 +91,26 @@ GArray *xen_pvdisplay_parse_connectors(const char *text, char **why);
  */
 GArray *xen_pvdisplay_read_modes(const XenPvNodes *nodes,
                                  const char *frontend, char **why);
+
+/**
+ * xen_pvdisplay_default_pages: how many of a guest's pages may be mapped at
+ *     once, unless the user says
+ * @modes: array of struct XenPvMode
+ * @most: what all cards of the guest may have together
+ *
+ * Enough for four pictures of each screen: one that is shown, one that is next,
+ * one that is drawn meanwhile, and one of who had the screen before.  Small
+ * screens get more, as desktops are larger than they are.
+ *
+ * Returns: the pages, at most @most.
+ */
+uint32_t xen_pvdisplay_default_pages(const GArray *modes, uint32_t most);
+
+/**
+ * xen_pvdisplay_screen_pages: pages of one picture of each screen
+ * @modes: array of struct XenPvMode
+ */
+uint32_t xen_pvdisplay_screen_pages(const GArray *modes);
 
 /**
  * xen_pvdisplay_modes_new: an empty array of struct XenPvMode

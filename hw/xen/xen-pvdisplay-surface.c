@@ -8,6 +8,8 @@
 
 #include "qemu/osdep.h"
 
+#include "block/aio.h"
+#include "qemu/main-loop.h"
 #include "xen-pvdisplay-convert.h"
 #include "xen-pvdisplay-surface.h"
 
@@ -45,13 +47,27 @@ static bool can_borrow(XenPvSurface *s, const XenDisplifScanout *scanout,
            dpy_gfx_check_format(s->con, format);
 }
 
+static void release_view(void *view)
+{
+    xen_pgdir_view_unref(view);
+}
+
 /*
  * The mapping lives as long as the image: viewers and screendump hold
  * references of their own to it, past the next flip.
+ *
+ * The last one may be dropped by any thread: GDBus's, for a D-Bus viewer that
+ * reads slowly.  The mapper belongs to the main loop, so the view is released
+ * there.  Until then a guest that takes its pages back gets them all the same:
+ * the revoked view holds a copy.
  */
 static void image_gone(pixman_image_t *image, void *view)
 {
-    xen_pgdir_view_unref(view);
+    if (qemu_in_main_thread()) {
+        release_view(view);
+    } else {
+        aio_bh_schedule_oneshot(qemu_get_aio_context(), release_view, view);
+    }
 }
 
 static int borrow(XenPvSurface *s, const XenDisplifScanout *scanout,
@@ -107,17 +123,19 @@ int xen_pv_surface_show(XenPvSurface *s, const XenDisplifScanout *scanout)
     pixman_format_code_t format = xen_pvdisplay_format(scanout->format);
     XenDisplifScanout wide = *scanout;
     uint32_t skip = xen_pvdisplay_widen(&wide);
-    uint64_t length = (uint64_t)wide.stride * (wide.height - 1) +
-                      (uint64_t)wide.width * wide.cpp;
+    /* Whole rows: screens side by side look at one and the same window */
+    uint64_t left = (uint64_t)wide.x * wide.cpp;
     XenPgdirView *view;
     void *data;
     int ret;
 
-    ret = xen_pgdir_buffer_view(scanout->buffer, wide.offset, length, &view,
+    ret = xen_pgdir_buffer_view(scanout->buffer, wide.offset - left,
+                                (uint64_t)wide.stride * wide.height, &view,
                                 &data);
     if (ret < 0) {
         return ret;
     }
+    data = (uint8_t *)data + left;
     if (can_borrow(s, scanout, format, data)) {
         ret = borrow(s, scanout, format, view, data);
     } else {
@@ -140,6 +158,10 @@ int xen_pv_surface_show(XenPvSurface *s, const XenDisplifScanout *scanout)
 void xen_pv_surface_update(XenPvSurface *s)
 {
     if (!s->view) {
+        return;
+    }
+    if (xen_pgdir_view_is_lost(s->view)) {
+        xen_pv_surface_blank(s);
         return;
     }
     xen_pgdir_view_sync(s->view);

@@ -16,9 +16,12 @@
 #include "hw/xen/xen-pv-backend.h"
 #include "hw/xen/xen-pv-share.h"
 #include "qapi/error.h"
+#include "qemu/config-file.h"
+#include "qemu/error-report.h"
 #include "qemu/main-loop.h"
 #include "qemu/module.h"
 #include "qemu/notify.h"
+#include "qemu/option.h"
 #include "qemu/timer.h"
 #include "system/system.h"
 #include "trace.h"
@@ -28,15 +31,18 @@
 #include "xen-pvdisplay-convert.h"
 #include "xen-pvdisplay-edid.h"
 #include "xen-pvdisplay-format.h"
+#include "xen-pvdisplay-nodes.h"
+#include "xen-pvdisplay-status.h"
 #include "xen-pvdisplay-surface.h"
 
 #define TYPE_XEN_PVDISPLAY "xen-pvdisplay"
 OBJECT_DECLARE_SIMPLE_TYPE(XenPvDisplay, XEN_PVDISPLAY)
 
-#define XEN_PVDISPLAY_MAX_RATE 1000
-
 /* 1 GiB: the largest screen takes a quarter, and viewers count in int */
 #define XEN_PVDISPLAY_MAX_PAGES (1u << 18)
+
+/* Unless max-pages says so: pages of the largest buffer, 256 MiB */
+#define XEN_PVDISPLAY_BUFFER_PAGES (1u << 16)
 
 /* Buffers that are not shown cost no mapping: let a guest have some more */
 #define XEN_PVDISPLAY_TOTAL_FACTOR 4
@@ -45,7 +51,7 @@ OBJECT_DECLARE_SIMPLE_TYPE(XenPvDisplay, XEN_PVDISPLAY)
 #define XEN_PVDISPLAY_MAX_OBJECTS 65536
 
 /*
- * @refresh_rate: of the screen, in Hz: the viewer's, where it tells one
+ * @refresh_rate: of the screen, in mHz: the viewer's, where it tells one
  * @tick: the connector's refresh clock, while a flip awaits its event
  * @surface: what its console shows
  */
@@ -69,10 +75,12 @@ struct XenPvDisplay {
     uint32_t max_framebuffers;
     bool be_alloc;
 
+    bool default_pages;
     GArray *modes;
     XenPgdirMapper *mapper;
     XenDisplif *card;
     XenPvConnector *connectors;
+    bool warned;
     bool exiting;
 };
 
@@ -99,15 +107,18 @@ static void xen_pvdisplay_invalidate(void *opaque)
     dpy_gfx_update_full(c->surface.con);
 }
 
-/* A viewer on a real screen knows its clock, in mHz; others say 0 */
+/* A viewer on a real screen knows its clock; others say 0 */
+static void xen_pvdisplay_follow(XenPvConnector *c, const QemuUIInfo *info)
+{
+    c->refresh_rate = xen_pvdisplay_rate(info->refresh_rate,
+                                         c->display->refresh_rate *
+                                         XEN_PVDISPLAY_MHZ);
+}
+
 static void xen_pvdisplay_ui_info(void *opaque, uint32_t head,
                                   QemuUIInfo *info)
 {
-    XenPvConnector *c = opaque;
-    uint32_t rate = info->refresh_rate / 1000;
-
-    c->refresh_rate = rate ? MIN(rate, XEN_PVDISPLAY_MAX_RATE)
-                           : c->display->refresh_rate;
+    xen_pvdisplay_follow(opaque, info);
 }
 
 static const GraphicHwOps xen_pvdisplay_gfx_ops = {
@@ -121,7 +132,7 @@ static const GraphicHwOps xen_pvdisplay_gfx_ops = {
 /* Events come at the ticks of a clock that never stops, as a monitor's does */
 static void xen_pvdisplay_arm_tick(XenPvConnector *c)
 {
-    int64_t period = NANOSECONDS_PER_SECOND / c->refresh_rate;
+    int64_t period = xen_pvdisplay_period_ns(c->refresh_rate);
     int64_t now = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL);
 
     timer_mod_ns(c->tick, now - now % period + period);
@@ -231,10 +242,11 @@ static void xen_pvdisplay_answered(void *opaque, uint32_t index, uint16_t id,
     trace_xen_pvdisplay_answer(xen_pvdisplay_id(d), index, id, operation,
                                status, why ? why : "");
     if (status < 0) {
-        xen_pv_guest_warn(&d->backend,
-                          "connector %u: operation 0x%02x refused: %s (%s)",
-                          index, operation, why ? why : "failed",
-                          strerror(-status));
+        g_autofree char *request =
+            g_strdup_printf("connector %u: operation 0x%02x", index,
+                            operation);
+
+        xen_pv_guest_refused(&d->backend, d->mapper, request, status, why);
     }
 }
 
@@ -251,10 +263,10 @@ static const XenDisplifOps xen_pvdisplay_ops = {
     .keep = xen_pvdisplay_keep,
     .edid = xen_pvdisplay_get_edid,
     .flipped = xen_pvdisplay_flipped,
-    .notify_request = xen_pvdisplay_notify_request,
+    .requests.notify = xen_pvdisplay_notify_request,
     .notify_event = xen_pvdisplay_notify_event,
-    .answered = xen_pvdisplay_answered,
-    .enough = xen_pvdisplay_enough,
+    .requests.answered = xen_pvdisplay_answered,
+    .requests.enough = xen_pvdisplay_enough,
 };
 
 /* ------------------------------------------------------------- channels */
@@ -299,11 +311,36 @@ static bool xen_pvdisplay_open(XenPvConnector *c, Error **errp)
     return ok;
 }
 
+/* Once: QEMU cannot know before it runs, and nobody can change it then */
+static void xen_pvdisplay_warn_of_vnc(XenPvDisplay *d)
+{
+    QemuOptsList *vnc = qemu_find_opts_err("vnc", NULL);
+    guint i;
+
+    if (d->warned || !vnc || QTAILQ_EMPTY(&vnc->head)) {
+        return;
+    }
+    d->warned = true;
+    for (i = 0; i < d->modes->len; i++) {
+        XenPvMode *mode = &g_array_index(d->modes, XenPvMode, i);
+
+        if (xen_pvdisplay_vnc_cuts(mode)) {
+            xen_pv_guest_note(&d->backend, "connector %u of %ux%u is larger "
+                              "than %dx%d: QEMU's VNC server cuts off the "
+                              "rest", i, mode->width, mode->height,
+                              XEN_PVDISPLAY_VNC_WIDTH,
+                              XEN_PVDISPLAY_VNC_HEIGHT);
+        }
+    }
+}
+
 static bool xen_pvdisplay_connect(XenPvBackend *backend, Error **errp)
 {
     XenPvDisplay *d = XEN_PVDISPLAY(backend);
     guint i;
 
+    xen_pvdisplay_warn_of_vnc(d);
+    xen_displif_set_version(d->card, backend->version);
     for (i = 0; i < d->modes->len; i++) {
         if (!xen_pvdisplay_open(&d->connectors[i], errp)) {
             return false;
@@ -331,49 +368,6 @@ static void xen_pvdisplay_disconnect(XenPvBackend *backend, bool exiting)
 
 /* -------------------------------------------------------- configuration */
 
-static bool xen_pvdisplay_write_nodes(XenPvDisplay *d, const char *frontend,
-                                      Error **errp)
-{
-    guint i;
-
-    if (!xen_pv_node_write(&d->backend, frontend, "be-alloc",
-                           d->be_alloc ? "1" : "0", errp)) {
-        return false;
-    }
-    for (i = 0; i < d->modes->len; i++) {
-        XenPvMode *mode = &g_array_index(d->modes, XenPvMode, i);
-        g_autofree char *dir = g_strdup_printf("%s/%u", frontend, i);
-        g_autofree char *size = g_strdup_printf("%ux%u", mode->width,
-                                                mode->height);
-
-        if (!xen_pv_node_write(&d->backend, dir, "resolution", size, errp) ||
-            !xen_pv_node_write(&d->backend, dir, "unique-id", mode->id,
-                               errp)) {
-            return false;
-        }
-    }
-
-    return true;
-}
-
-/* The guest may have rewritten what the toolstack wrote: check it all */
-static bool xen_pvdisplay_read_nodes(XenPvDisplay *d, const char *frontend,
-                                     Error **errp)
-{
-    XenPvNodes nodes = xen_pv_backend_nodes(&d->backend);
-    g_autofree char *be_alloc = xen_pv_nodes_read(&nodes, frontend,
-                                                  "be-alloc");
-    g_autofree char *why = NULL;
-
-    d->be_alloc = be_alloc && !strcmp(be_alloc, "1");
-    d->modes = xen_pvdisplay_read_modes(&nodes, frontend, &why);
-    if (!d->modes) {
-        error_setg(errp, "%s", why);
-    }
-
-    return d->modes;
-}
-
 static bool xen_pvdisplay_check_objects(const char *option, uint32_t number,
                                         Error **errp)
 {
@@ -396,11 +390,13 @@ static bool xen_pvdisplay_check_options(XenPvBackend *backend, Error **errp)
                    d->refresh_rate, XEN_PVDISPLAY_MAX_RATE);
         return false;
     }
-    if (d->max_pages < 1 || d->max_pages > XEN_PVDISPLAY_MAX_PAGES) {
-        error_setg(errp, "max-pages=%u is not between 1 and %u pages",
-                   d->max_pages, XEN_PVDISPLAY_MAX_PAGES);
+    if (d->max_pages > XEN_PVDISPLAY_MAX_PAGES) {
+        error_setg(errp, "max-pages=%u is not between 1 and %u pages, or 0 "
+                   "for what the screens need", d->max_pages,
+                   XEN_PVDISPLAY_MAX_PAGES);
         return false;
     }
+    d->default_pages = !d->max_pages;
     if (!xen_pvdisplay_check_objects("max-buffers", d->max_buffers, errp) ||
         !xen_pvdisplay_check_objects("max-framebuffers", d->max_framebuffers,
                                      errp)) {
@@ -428,13 +424,19 @@ static bool xen_pvdisplay_configure(XenPvBackend *backend,
                    "connectors='LEFT:1920x1080;RIGHT:1280x1024'");
         return false;
     }
-    if (d->modes ? !xen_pvdisplay_write_nodes(d, frontend, errp)
-                 : !xen_pvdisplay_read_nodes(d, frontend, errp)) {
+    if (!d->modes) {
+        d->modes = xen_pvdisplay_read_nodes(backend, frontend, &d->be_alloc,
+                                            errp);
+        if (!d->modes) {
+            return false;
+        }
+    } else if (!xen_pvdisplay_write_nodes(backend, frontend, d->modes,
+                                          d->be_alloc, errp)) {
         return false;
     }
     if (d->be_alloc && !xen_pv_share_ops) {
         error_setg(errp, "be-alloc needs a host that can share pages with "
-                   "its guests, which only a real Xen is");
+                   "its guests, which only a real Xen is: leave it off");
         return false;
     }
 
@@ -443,95 +445,21 @@ static bool xen_pvdisplay_configure(XenPvBackend *backend,
 
 /* -------------------------------------------------------------- monitor */
 
-/* Kernel pointers, in Linux: too large for the numbers of many programs */
-static void xen_pvdisplay_put_cookie(QDict *dict, const char *key,
-                                     uint64_t cookie)
-{
-    g_autofree char *text = g_strdup_printf("0x%" PRIx64, cookie);
-
-    qdict_put_str(dict, key, text);
-}
-
-/* Its four characters, as the DRM names it */
-static void xen_pvdisplay_put_format(QDict *dict, const char *key,
-                                     uint32_t format)
-{
-    uint32_t letters = cpu_to_le32(format);
-    g_autofree char *text = g_strndup((char *)&letters, sizeof(letters));
-
-    qdict_put_str(dict, key, text);
-}
-
-static void xen_pvdisplay_describe_connector(XenPvConnector *c, QDict *dict)
-{
-    XenPvDisplay *d = c->display;
-    XenPvMode *mode = &g_array_index(d->modes, XenPvMode, c->index);
-    XenDisplifConnectorInfo info;
-
-    xen_displif_connector_info(d->card, c->index, &info);
-    qdict_put_str(dict, "id", mode->id ? mode->id : "");
-    qdict_put_int(dict, "width", info.width);
-    qdict_put_int(dict, "height", info.height);
-    qdict_put_int(dict, "refresh-rate", c->refresh_rate);
-    qdict_put_bool(dict, "connected", info.connected);
-    qdict_put_bool(dict, "broken", info.broken);
-    qdict_put_bool(dict, "enabled", info.enabled);
-    qdict_put_int(dict, "x", info.x);
-    qdict_put_int(dict, "y", info.y);
-    if (info.shown_dbuf) {
-        xen_pvdisplay_put_cookie(dict, "buffer", info.shown_dbuf);
-    }
-    qdict_put_int(dict, "flips-pending", info.flips_pending);
-    qdict_put_int(dict, "events", info.events);
-    qdict_put_bool(dict, "converted", c->surface.shadow);
-    qdict_put_int(dict, "conversions", c->surface.conversions);
-}
-
-static void xen_pvdisplay_describe_buffer(const XenDisplifBufferInfo *info,
-                                          void *opaque)
-{
-    QDict *status = opaque;
-    QDict *dict = qdict_new();
-
-    xen_pvdisplay_put_cookie(dict, "buffer", info->dbuf_cookie);
-    qdict_put_int(dict, "width", info->width);
-    qdict_put_int(dict, "height", info->height);
-    qdict_put_int(dict, "stride", info->stride);
-    if (!info->fb_cookie) {
-        qdict_put_int(dict, "size", info->size);
-        qdict_put_int(dict, "directory", info->directory);
-        qlist_append(qdict_get_qlist(status, "buffers"), dict);
-        return;
-    }
-    xen_pvdisplay_put_cookie(dict, "framebuffer", info->fb_cookie);
-    xen_pvdisplay_put_format(dict, "format", info->format);
-    qlist_append(qdict_get_qlist(status, "framebuffers"), dict);
-}
-
 static void xen_pvdisplay_describe(XenPvBackend *backend, QDict *status)
 {
     XenPvDisplay *d = XEN_PVDISPLAY(backend);
     QList *connectors = qlist_new();
-    XenDisplifStats stats;
     guint i;
 
     for (i = 0; i < d->modes->len; i++) {
-        QDict *dict = qdict_new();
+        XenPvConnector *c = &d->connectors[i];
 
-        xen_pvdisplay_describe_connector(&d->connectors[i], dict);
-        qlist_append(connectors, dict);
+        qlist_append(connectors, xen_pvdisplay_connector_status(
+            d->card, i, &g_array_index(d->modes, XenPvMode, i),
+            c->refresh_rate, &c->surface));
     }
     qdict_put(status, "connectors", connectors);
-    qdict_put(status, "buffers", qlist_new());
-    qdict_put(status, "framebuffers", qlist_new());
-    xen_displif_visit(d->card, xen_pvdisplay_describe_buffer, status);
-
-    xen_displif_stats(d->card, &stats);
-    qdict_put_int(status, "requests", stats.requests);
-    qdict_put_int(status, "refused", stats.refused);
-    qdict_put_int(status, "flips", stats.flips);
-    qdict_put_int(status, "events", stats.events);
-    qdict_put_int(status, "buffer-pages", stats.total_pages);
+    xen_pvdisplay_add_status(status, d->card);
     xen_pv_status_add_cache(status, d->mapper);
 }
 
@@ -547,27 +475,52 @@ static void xen_pvdisplay_add_connector(XenPvDisplay *d, uint32_t index)
                                   mode->height);
     c->display = d;
     c->index = xen_displif_add_connector(d->card, mode->width, mode->height);
-    c->refresh_rate = d->refresh_rate;
     c->tick = timer_new_ns(QEMU_CLOCK_VIRTUAL, xen_pvdisplay_tick, c);
     c->surface.con = graphic_console_init(DEVICE(d), index,
                                           &xen_pvdisplay_gfx_ops, c);
+    /* A viewer that has the console already says nothing new to it */
+    xen_pvdisplay_follow(c, dpy_get_ui_info(c->surface.con));
     dpy_gfx_replace_surface(c->surface.con,
         qemu_create_placeholder_surface(mode->width, mode->height,
             "Guest has not initialized the display (yet)."));
 }
 
+/*
+ * What a buffer may have costs little as long as it is not mapped: that follows
+ * from the budget only if the user says so.  Returns the largest buffer.
+ */
+static uint32_t xen_pvdisplay_choose_pages(XenPvDisplay *d)
+{
+    uint32_t screens = xen_pvdisplay_screen_pages(d->modes);
+
+    if (!d->default_pages) {
+        return d->max_pages;
+    }
+    d->max_pages = xen_pvdisplay_default_pages(d->modes,
+                                               XEN_PV_COMMON_PAGES);
+    if (screens > d->max_pages / 2) {
+        warn_report("%s: two pictures of each screen have %u pages, but at "
+                    "most %u are mapped: use max-pages=%u if the host has "
+                    "room for that", xen_pvdisplay_id(d), 2 * screens,
+                    d->max_pages, MIN(4 * screens, XEN_PVDISPLAY_MAX_PAGES));
+    }
+
+    return XEN_PVDISPLAY_BUFFER_PAGES;
+}
+
 static bool xen_pvdisplay_start(XenPvBackend *backend, Error **errp)
 {
     XenPvDisplay *d = XEN_PVDISPLAY(backend);
+    uint32_t largest = xen_pvdisplay_choose_pages(d);
     const XenDisplifLimits limits = {
         .max_buffers = d->max_buffers,
         .max_framebuffers = d->max_framebuffers,
-        .max_total_pages = (uint64_t)d->max_pages *
-                           XEN_PVDISPLAY_TOTAL_FACTOR,
+        .max_total_pages = (uint64_t)largest * XEN_PVDISPLAY_TOTAL_FACTOR,
     };
     guint i;
 
-    d->mapper = xen_pv_mapper_new(backend, d->max_pages, errp);
+    d->mapper = xen_pv_mapper_new(backend, d->max_pages, largest,
+                                  d->default_pages, errp);
     if (!d->mapper) {
         return false;
     }
@@ -610,7 +563,7 @@ static void xen_pvdisplay_finalize(Object *obj)
 static const Property xen_pvdisplay_properties[] = {
     DEFINE_PROP_STRING("connectors", XenPvDisplay, connectors_option),
     DEFINE_PROP_UINT32("refresh-rate", XenPvDisplay, refresh_rate, 60),
-    DEFINE_PROP_UINT32("max-pages", XenPvDisplay, max_pages, 65536),
+    DEFINE_PROP_UINT32("max-pages", XenPvDisplay, max_pages, 0),
     DEFINE_PROP_UINT32("max-buffers", XenPvDisplay, max_buffers, 256),
     DEFINE_PROP_UINT32("max-framebuffers", XenPvDisplay, max_framebuffers,
                        1024),
@@ -642,7 +595,8 @@ static void xen_pvdisplay_class_init(ObjectClass *class,
     object_class_property_set_description(class, "refresh-rate",
         "flips per second that a guest can see, in Hz");
     object_class_property_set_description(class, "max-pages",
-        "most pages of the guest that may be mapped at once");
+        "most pages of the guest that may be mapped at once; 0 is what the "
+        "screens need");
     object_class_property_set_description(class, "max-buffers",
         "most buffers that the guest may have");
     object_class_property_set_description(class, "max-framebuffers",

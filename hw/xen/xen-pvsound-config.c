@@ -187,9 +187,11 @@ static void read_rates(const XenPvNodes *nodes, const char *dir,
 
         if (!xen_pv_node_number(g_strstrip(list[i]), XEN_PVSOUND_MAX_RATE,
                                 &rate) || rate < XEN_PVSOUND_MIN_RATE) {
-            xen_pv_nodes_warn(nodes, "node '%s/%s' has an entry that is "
+            g_autofree char *escaped = g_strescape(list[i], NULL);
+
+            xen_pv_nodes_warn(nodes, "node '%s/%s': ignoring '%s', which is "
                               "not a rate of %d to %d Hz", dir,
-                              XENSND_FIELD_SAMPLE_RATES,
+                              XENSND_FIELD_SAMPLE_RATES, escaped,
                               XEN_PVSOUND_MIN_RATE, XEN_PVSOUND_MAX_RATE);
             continue;
         }
@@ -216,9 +218,11 @@ static void read_formats(const XenPvNodes *nodes, const char *dir,
         uint64_t format = xen_pvsound_format_mask(g_strstrip(list[i]));
 
         if (!format) {
-            xen_pv_nodes_warn(nodes, "node '%s/%s' has an entry that is "
-                              "not a sample format", dir,
-                              XENSND_FIELD_SAMPLE_FORMATS);
+            g_autofree char *escaped = g_strescape(list[i], NULL);
+
+            xen_pv_nodes_warn(nodes, "node '%s/%s': ignoring the unknown "
+                              "sample format '%s'", dir,
+                              XENSND_FIELD_SAMPLE_FORMATS, escaped);
         }
         formats |= format;
     }

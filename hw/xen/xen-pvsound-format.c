@@ -21,8 +21,6 @@
 
 #include "xen-pvsound-format.h"
 
-#define BIG_ENDIAN_HOST (G_BYTE_ORDER == G_BIG_ENDIAN)
-
 #define LAW_SIGN        0x80
 #define MU_LAW_BIAS     33
 #define MU_LAW_MAX      8191
@@ -232,22 +230,22 @@ static void s32_to_f64(void *dst, const void *src, size_t count, bool swap)
 
 static void f64_le_to_s32(void *dst, const void *src, size_t count)
 {
-    f64_to_s32(dst, src, count, BIG_ENDIAN_HOST);
+    f64_to_s32(dst, src, count, false);
 }
 
 static void f64_be_to_s32(void *dst, const void *src, size_t count)
 {
-    f64_to_s32(dst, src, count, !BIG_ENDIAN_HOST);
+    f64_to_s32(dst, src, count, true);
 }
 
 static void s32_to_f64_le(void *dst, const void *src, size_t count)
 {
-    s32_to_f64(dst, src, count, BIG_ENDIAN_HOST);
+    s32_to_f64(dst, src, count, false);
 }
 
 static void s32_to_f64_be(void *dst, const void *src, size_t count)
 {
-    s32_to_f64(dst, src, count, !BIG_ENDIAN_HOST);
+    s32_to_f64(dst, src, count, true);
 }
 
 /* ------------------------------------------------------ laws: ITU G.711 */
@@ -365,20 +363,12 @@ static const XenPvSoundFormat formats[] = {
     PLAIN(S32_BE, 4, S32, true),
     CONVERTED(U32_LE, 4, S32, false, 4, turn_32_le, turn_32_le),
     CONVERTED(U32_BE, 4, S32, true, 4, turn_32_be, turn_32_be),
-#if G_BYTE_ORDER == G_BIG_ENDIAN
-    CONVERTED(F32_LE, 4, F32, true, 4, swap_32, swap_32),
-    PLAIN(F32_BE, 4, F32, true),
-#else
     PLAIN(F32_LE, 4, F32, false),
     CONVERTED(F32_BE, 4, F32, false, 4, swap_32, swap_32),
-#endif
-    CONVERTED(F64_LE, 8, S32, BIG_ENDIAN_HOST, 4, f64_le_to_s32,
-              s32_to_f64_le),
-    CONVERTED(F64_BE, 8, S32, BIG_ENDIAN_HOST, 4, f64_be_to_s32,
-              s32_to_f64_be),
-    CONVERTED(MU_LAW, 1, S16, BIG_ENDIAN_HOST, 2, mu_law_to_s16,
-              s16_to_mu_law),
-    CONVERTED(A_LAW, 1, S16, BIG_ENDIAN_HOST, 2, a_law_to_s16, s16_to_a_law),
+    CONVERTED(F64_LE, 8, S32, false, 4, f64_le_to_s32, s32_to_f64_le),
+    CONVERTED(F64_BE, 8, S32, false, 4, f64_be_to_s32, s32_to_f64_be),
+    CONVERTED(MU_LAW, 1, S16, false, 2, mu_law_to_s16, s16_to_mu_law),
+    CONVERTED(A_LAW, 1, S16, false, 2, a_law_to_s16, s16_to_a_law),
 };
 
 /*

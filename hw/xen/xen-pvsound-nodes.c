@@ -46,9 +46,31 @@ static bool write_channels(XenPvBackend *backend, const char *dir,
 {
     g_autofree char *text = g_strdup_printf("%u", channels);
 
-    return channels == inherited ||
-           xen_pv_node_write(backend, dir, XENSND_FIELD_CHANNELS_MAX, text,
+    if (channels == inherited) {
+        xen_pv_node_remove(backend, dir, XENSND_FIELD_CHANNELS_MAX);
+        return true;
+    }
+
+    return xen_pv_node_write(backend, dir, XENSND_FIELD_CHANNELS_MAX, text,
                              errp);
+}
+
+/* What a larger card left */
+static void remove_others(const XenPvSoundConfig *config,
+                          XenPvBackend *backend, const char *frontend)
+{
+    g_autofree uint32_t *streams = g_new0(uint32_t, config->pcms->len);
+    guint i;
+
+    for (i = 0; i < config->streams->len; i++) {
+        streams[g_array_index(config->streams, XenPvSoundStream, i).pcm]++;
+    }
+    for (i = 0; i < config->pcms->len; i++) {
+        g_autofree char *dir = g_strdup_printf("%s/%u", frontend, i);
+
+        xen_pv_nodes_end(backend, dir, streams[i]);
+    }
+    xen_pv_nodes_end(backend, frontend, config->pcms->len);
 }
 
 bool xen_pvsound_config_write(const XenPvSoundConfig *config,
@@ -57,6 +79,7 @@ bool xen_pvsound_config_write(const XenPvSoundConfig *config,
 {
     guint i;
 
+    remove_others(config, backend, frontend);
     if (!write_card(backend, frontend, caps, errp)) {
         return false;
     }

@@ -17,12 +17,10 @@
 #include "qapi/error.h"
 #include "qemu/main-loop.h"
 #include "qemu/module.h"
-#include "qemu/timer.h"
 #include "trace.h"
-#include "xen-pv-compat.h"
 #include "xen-pv-status.h"
-#include "xen-pvsound-format.h"
 #include "xen-pvsound-nodes.h"
+#include "xen-pvsound-voice.h"
 
 #define TYPE_XEN_PVSOUND "xen-pvsound"
 OBJECT_DECLARE_SIMPLE_TYPE(XenPvSound, XEN_PVSOUND)
@@ -32,29 +30,19 @@ OBJECT_DECLARE_SIMPLE_TYPE(XenPvSound, XEN_PVSOUND)
 #define XEN_PVSOUND_MAX_BUFFER_SIZE (4 * 1024 * 1024)
 
 #define XEN_PVSOUND_MAX_PAGES (1u << 18)
+#define XEN_PVSOUND_DEFAULT_PAGES 8192
 
 /* A stream that nobody asks for otherwise plays and records */
 #define XEN_PVSOUND_STREAMS "pc"
 
-/* Samples on their way through a conversion, bytes */
-#define XEN_PVSOUND_CHUNK 4096
+/* No buffer has to be longer than this, however rare QEMU's ticks are */
+#define XEN_PVSOUND_SHORTEST_US 500000
 
 /* QEMU's mixing engine knows mono and stereo only */
 #define XEN_PVSOUND_MIXED_CHANNELS 2
 
-/* The audio layer is dry when it has less left than this */
-#define XEN_PVSOUND_DRY_NS (INT64_C(5) * SCALE_MS)
-
-/* How far silence may be behind the clock, to be made up for later */
-#define XEN_PVSOUND_DEBT_NS (INT64_C(100) * SCALE_MS)
-
 /*
- * @format, @params: what the stream is open with; @format is NULL if it is not
- * @out: the playback voice.  It outlives a CLOSE: what it took it still has
- *     to play, and a recording to a file should not begin anew.
- * @in: the capture voice of an open stream
- * @room: most frames that the audio layer ever wanted at once
- * @heard_at: when all that was taken so far will have been heard, ns
+ * @format: what the stream is open with; NULL if it is not
  */
 typedef struct XenPvStream {
     XenPvSound *sound;
@@ -65,11 +53,7 @@ typedef struct XenPvStream {
     XenPvChannel request;
     XenPvChannel event;
     const XenPvSoundFormat *format;
-    XenSndifParams params;
-    SWVoiceOut *out;
-    SWVoiceIn *in;
-    size_t room;
-    int64_t heard_at;
+    XenPvVoice voice;
 } XenPvStream;
 
 struct XenPvSound {
@@ -79,6 +63,7 @@ struct XenPvSound {
     char *streams_option;
     uint32_t max_channels;
     uint32_t max_pages;
+    bool default_pages;
     uint32_t max_streams;
 
     bool registered;
@@ -97,223 +82,7 @@ static const char *xen_pvsound_id(XenPvSound *d)
     return dev->id ? dev->id : d->backend.xendev.name;
 }
 
-/* ------------------------------------------------------------- playback */
-
-static uint32_t xen_pvsound_host_frame(XenPvStream *s)
-{
-    return s->format->host_size * s->params.channels;
-}
-
-/* Frames to a length of time, and back */
-static int64_t xen_pvsound_ns(XenPvStream *s, uint64_t frames)
-{
-    return muldiv64(frames, NANOSECONDS_PER_SECOND, s->params.rate);
-}
-
-/* Hand over @frames of the guest's, or silence; returns how many were taken */
-static size_t xen_pvsound_write(XenPvStream *s, const void *data,
-                                size_t frames)
-{
-    uint32_t host_frame = xen_pvsound_host_frame(s);
-    uint8_t chunk[XEN_PVSOUND_CHUNK];
-    size_t size;
-
-    if (data && !s->format->to_host) {
-        return AUD_write(s->out, (void *)data, frames * host_frame) /
-               host_frame;
-    }
-    frames = MIN(frames, sizeof(chunk) / host_frame);
-    if (data) {
-        s->format->to_host(chunk, data, frames * s->params.channels);
-    } else {
-        memset(chunk, 0, frames * host_frame);
-    }
-    size = AUD_write(s->out, chunk, frames * host_frame);
-
-    return size / host_frame;
-}
-
-/*
- * Where the guest has written nothing the stream still has to move on, as a
- * clock does; but not before the moment has come when that is to be heard.
- * The audio layer asks for sound well before, and a guest with a small buffer
- * is not late only because it did not bring all of that at once.
- */
-static size_t xen_pvsound_silent_frames(XenPvStream *s, size_t frames)
-{
-    int64_t late = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) - s->heard_at;
-    uint64_t due;
-
-    if (late <= 0) {
-        return 0;
-    }
-    due = muldiv64(late, s->params.rate, NANOSECONDS_PER_SECOND);
-
-    return MIN(frames, due);
-}
-
-/*
- * What the audio layer has no room for it still has to play.  Without that it
- * is the clock that tells how much silence is due.
- */
-static void xen_pvsound_keep_time(XenPvStream *s, size_t room)
-{
-    int64_t now = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL);
-    int64_t queued;
-
-    s->room = MAX(s->room, room);
-    queued = xen_pvsound_ns(s, s->room - room);
-    if (queued > XEN_PVSOUND_DRY_NS) {
-        s->heard_at = now + queued;
-    } else {
-        s->heard_at = MIN(MAX(s->heard_at, now - XEN_PVSOUND_DEBT_NS),
-                          now + XEN_PVSOUND_DRY_NS);
-    }
-}
-
-static void xen_pvsound_play(void *opaque, int avail)
-{
-    XenPvStream *s = opaque;
-    XenSndif *card = s->sound->card;
-    uint32_t frame = s->params.frame_size;
-    size_t left = avail / xen_pvsound_host_frame(s);
-
-    xen_pvsound_keep_time(s, left);
-    while (left) {
-        size_t length = left * frame, frames, taken;
-        const void *data;
-
-        if (!xen_sndif_peek(card, s->index, &data, &length)) {
-            break;
-        }
-        frames = length / frame;
-        if (!data) {
-            frames = xen_pvsound_silent_frames(s, frames);
-        }
-        taken = frames ? xen_pvsound_write(s, data, frames) : 0;
-        if (!taken) {
-            break;
-        }
-        s->heard_at += xen_pvsound_ns(s, taken);
-        xen_sndif_played(card, s->index, taken * frame);
-        left -= taken;
-    }
-    trace_xen_pvsound_play(s->name, avail,
-                           xen_sndif_position(card, s->index));
-}
-
-/* -------------------------------------------------------------- capture */
-
-static void xen_pvsound_record(void *opaque, int avail)
-{
-    XenPvStream *s = opaque;
-    XenSndif *card = s->sound->card;
-    uint32_t host_frame = xen_pvsound_host_frame(s);
-    uint8_t chunk[XEN_PVSOUND_CHUNK], guest[XEN_PVSOUND_CHUNK * 2];
-    size_t left = avail / host_frame;
-
-    while (left) {
-        size_t frames = MIN(left, sizeof(chunk) / host_frame);
-        void *data = chunk;
-
-        frames = AUD_read(s->in, chunk, frames * host_frame) / host_frame;
-        if (!frames) {
-            break;
-        }
-        if (s->format->to_guest) {
-            s->format->to_guest(guest, chunk, frames * s->params.channels);
-            data = guest;
-        }
-        xen_sndif_recorded(card, s->index, data,
-                           frames * s->params.frame_size);
-        left -= frames;
-    }
-    trace_xen_pvsound_record(s->name, avail,
-                             xen_sndif_position(card, s->index));
-}
-
-/* --------------------------------------------------------------- voices */
-
-static const AudioFormat xen_pvsound_audio_format[] = {
-    [XEN_PVSOUND_S8] = AUDIO_FORMAT_S8,
-    [XEN_PVSOUND_S16] = AUDIO_FORMAT_S16,
-    [XEN_PVSOUND_S32] = AUDIO_FORMAT_S32,
-    [XEN_PVSOUND_F32] = AUDIO_FORMAT_F32,
-};
-
-static void xen_pvsound_close_voice(XenPvStream *s)
-{
-    XenPvSound *d = s->sound;
-
-    if (s->out) {
-        AUD_close_out(xen_pv_audio_card(&d->audio), s->out);
-        s->out = NULL;
-    }
-    if (s->in) {
-        AUD_close_in(xen_pv_audio_card(&d->audio), s->in);
-        s->in = NULL;
-    }
-}
-
-static void xen_pvsound_set_voice_volume(XenPvStream *s, Volume *vol)
-{
-    if (s->out) {
-        xen_pv_audio_set_volume_out(s->out, vol);
-    }
-    if (s->in) {
-        xen_pv_audio_set_volume_in(s->in, vol);
-    }
-}
-
-/*
- * Without its mixing engine QEMU hands over what it gets, also to a host that
- * has opened something else than it was asked for.
- */
-static bool xen_pvsound_voice_fits(XenPvStream *s)
-{
-    if (xen_pv_audio_is_mixed(&s->sound->audio, s->capture)) {
-        return true;
-    }
-
-    return s->capture ?
-           xen_pv_audio_is_same(&s->in->info, &s->in->hw->info) :
-           xen_pv_audio_is_same(&s->out->info, &s->out->hw->info);
-}
-
-static bool xen_pvsound_open_voice(XenPvStream *s,
-                                   const XenSndifParams *params,
-                                   const XenPvSoundFormat *format)
-{
-    XenPvSound *d = s->sound;
-    struct audsettings as = {
-        .freq = params->rate,
-        .nchannels = params->channels,
-        .fmt = xen_pvsound_audio_format[format->type],
-        .endianness = format->big_endian,
-    };
-    Volume loud = { .channels = params->channels };
-
-    if (s->capture) {
-        s->in = AUD_open_in(xen_pv_audio_card(&d->audio), s->in, s->name, s,
-                            xen_pvsound_record, &as);
-    } else {
-        s->out = AUD_open_out(xen_pv_audio_card(&d->audio), s->out, s->name,
-                              s, xen_pvsound_play, &as);
-    }
-    if (!s->out && !s->in) {
-        return false;
-    }
-    if (!xen_pvsound_voice_fits(s)) {
-        xen_pvsound_close_voice(s);
-        return false;
-    }
-
-    s->room = 0;
-    memset(loud.vol, UINT8_MAX, sizeof(loud.vol));
-    xen_pvsound_set_voice_volume(s, &loud);
-
-    return true;
-}
+/* --------------------------------------------------------------- engine */
 
 /* The host may have fewer voices than there are streams */
 static void xen_pvsound_close_idle_voices(XenPvSound *d)
@@ -322,12 +91,10 @@ static void xen_pvsound_close_idle_voices(XenPvSound *d)
 
     for (i = 0; i < d->nr_streams; i++) {
         if (!d->streams[i].format) {
-            xen_pvsound_close_voice(&d->streams[i]);
+            xen_pv_voice_close(&d->streams[i].voice);
         }
     }
 }
-
-/* --------------------------------------------------------------- engine */
 
 static int xen_pvsound_open(void *opaque, uint32_t index,
                             const XenSndifParams *params)
@@ -342,14 +109,13 @@ static int xen_pvsound_open(void *opaque, uint32_t index,
     if (!format) {
         return -EINVAL;
     }
-    if (!xen_pvsound_open_voice(s, params, format)) {
+    if (!xen_pv_voice_open(&s->voice, params, format)) {
         xen_pvsound_close_idle_voices(d);
-        if (!xen_pvsound_open_voice(s, params, format)) {
+        if (!xen_pv_voice_open(&s->voice, params, format)) {
             return -ENODEV;
         }
     }
     s->format = format;
-    s->params = *params;
 
     return 0;
 }
@@ -363,7 +129,7 @@ static void xen_pvsound_close(void *opaque, uint32_t index)
     s->format = NULL;
     /* When QEMU exits the audio layer has gone before us */
     if (s->capture && !d->exiting) {
-        xen_pvsound_close_voice(s);
+        xen_pv_voice_close(&s->voice);
     }
 }
 
@@ -373,14 +139,8 @@ static int xen_pvsound_run(void *opaque, uint32_t index, bool run)
     XenPvStream *s = &d->streams[index];
 
     trace_xen_pvsound_run(s->name, run, xen_sndif_position(d->card, index));
-    if (d->exiting) {
-        return 0;
-    }
-    if (s->capture) {
-        AUD_set_active_in(s->in, run);
-    } else {
-        s->heard_at = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL);
-        AUD_set_active_out(s->out, run);
+    if (!d->exiting) {
+        xen_pv_voice_run(&s->voice, run);
     }
 
     return 0;
@@ -402,7 +162,7 @@ static void xen_pvsound_set_volume(void *opaque, uint32_t index,
         trace_xen_pvsound_volume(s->name, i, volume->millibel[i],
                                  volume->mute[i]);
     }
-    xen_pvsound_set_voice_volume(s, &vol);
+    xen_pv_voice_set_volume(&s->voice, &vol);
 }
 
 static void xen_pvsound_notify_request(void *opaque, uint32_t index)
@@ -429,10 +189,11 @@ static void xen_pvsound_answered(void *opaque, uint32_t index, uint16_t id,
     trace_xen_pvsound_answer(d->streams[index].name, id, operation, status,
                              why ? why : "");
     if (status < 0) {
-        xen_pv_guest_warn(&d->backend,
-                          "stream %s: operation %u refused: %s (%s)",
-                          d->streams[index].name, operation,
-                          why ? why : "failed", strerror(-status));
+        g_autofree char *request =
+            g_strdup_printf("stream %s: operation %u",
+                            d->streams[index].name, operation);
+
+        xen_pv_guest_refused(&d->backend, d->mapper, request, status, why);
     }
 }
 
@@ -448,10 +209,10 @@ static const XenSndifOps xen_pvsound_ops = {
     .close = xen_pvsound_close,
     .run = xen_pvsound_run,
     .set_volume = xen_pvsound_set_volume,
-    .notify_request = xen_pvsound_notify_request,
+    .requests.notify = xen_pvsound_notify_request,
     .notify_event = xen_pvsound_notify_event,
-    .answered = xen_pvsound_answered,
-    .enough = xen_pvsound_enough,
+    .requests.answered = xen_pvsound_answered,
+    .requests.enough = xen_pvsound_enough,
 };
 
 /* ------------------------------------------------------------- channels */
@@ -551,6 +312,15 @@ static void xen_pvsound_disconnect(XenPvBackend *backend, bool exiting)
 
 /* -------------------------------------------------------- configuration */
 
+/*
+ * The shortest buffer, us: QEMU takes sound from it once in a tick, and the
+ * guest has a tick to write more
+ */
+static uint32_t xen_pvsound_shortest(XenPvSound *d)
+{
+    return MIN(2 * xen_pv_audio_tick_us(&d->audio), XEN_PVSOUND_SHORTEST_US);
+}
+
 /* What QEMU can play at all */
 static void xen_pvsound_caps(XenPvSound *d, uint32_t buffer_max,
                              XenSndifCaps *caps)
@@ -577,10 +347,15 @@ static bool xen_pvsound_check_options(XenPvBackend *backend, Error **errp)
                    d->max_channels, XEN_SNDIF_MAX_CHANNELS);
         return false;
     }
-    if (d->max_pages < 1 || d->max_pages > XEN_PVSOUND_MAX_PAGES) {
-        error_setg(errp, "max-pages=%u is not between 1 and %u pages",
-                   d->max_pages, XEN_PVSOUND_MAX_PAGES);
+    if (d->max_pages > XEN_PVSOUND_MAX_PAGES) {
+        error_setg(errp, "max-pages=%u is not between 1 and %u pages, or 0 "
+                   "for %u", d->max_pages, XEN_PVSOUND_MAX_PAGES,
+                   XEN_PVSOUND_DEFAULT_PAGES);
         return false;
+    }
+    d->default_pages = !d->max_pages;
+    if (d->default_pages) {
+        d->max_pages = XEN_PVSOUND_DEFAULT_PAGES;
     }
     if (d->max_streams < 1 || d->max_streams > XEN_PVSOUND_MAX_STREAMS) {
         error_setg(errp, "max-streams=%u is not between 1 and %d streams",
@@ -600,7 +375,8 @@ static bool xen_pvsound_check_options(XenPvBackend *backend, Error **errp)
     return d->registered;
 }
 
-static void xen_pvsound_limit_channels(XenPvSound *d)
+/* By what the audiodev can do */
+static void xen_pvsound_limit_streams(XenPvSound *d)
 {
     guint i;
 
@@ -608,10 +384,19 @@ static void xen_pvsound_limit_channels(XenPvSound *d)
         XenSndifCaps *caps = &g_array_index(d->config->streams,
                                             XenPvSoundStream, i).caps;
 
-        if (xen_pv_audio_is_mixed(&d->audio, caps->capture)) {
-            caps->channels_max = MIN(caps->channels_max,
-                                     XEN_PVSOUND_MIXED_CHANNELS);
+        caps->buffer_us = xen_pvsound_shortest(d);
+        if (!xen_pv_audio_is_mixed(&d->audio, caps->capture)) {
+            continue;
         }
+        if (caps->channels_min > XEN_PVSOUND_MIXED_CHANNELS) {
+            xen_pv_guest_warn(&d->backend, "stream %u has %u channels or "
+                              "more, but QEMU mixes %d: it cannot be opened "
+                              "(%s.mixing-engine=off of the audiodev)", i,
+                              caps->channels_min, XEN_PVSOUND_MIXED_CHANNELS,
+                              caps->capture ? "in" : "out");
+        }
+        caps->channels_max = MIN(caps->channels_max,
+                                 XEN_PVSOUND_MIXED_CHANNELS);
     }
 }
 
@@ -637,7 +422,7 @@ static bool xen_pvsound_configure(XenPvBackend *backend, const char *frontend,
         error_setg(errp, "%s", why);
         return false;
     }
-    xen_pvsound_limit_channels(d);
+    xen_pvsound_limit_streams(d);
 
     return read || xen_pvsound_config_write(d->config, backend, frontend,
                                             &caps, errp);
@@ -690,6 +475,7 @@ static void xen_pvsound_describe(XenPvBackend *backend, QDict *status)
     qdict_put_int(status, "events-full", stats.events_full);
     qdict_put_int(status, "faults", stats.faults);
     qdict_put_int(status, "buffer-pages", stats.total_pages);
+    qdict_put_int(status, "shortest-buffer-us", xen_pvsound_shortest(d));
     xen_pv_status_add_cache(status, d->mapper);
 }
 
@@ -707,6 +493,14 @@ static void xen_pvsound_add_stream(XenPvSound *d, uint32_t index)
     s->usable = stream->usable;
     s->name = g_strdup_printf("%s.%u.%u", xen_pvsound_id(d), stream->pcm,
                               stream->number);
+    s->voice = (XenPvVoice) {
+        .audio = &d->audio,
+        .card = d->card,
+        .index = s->index,
+        .capture = s->capture,
+        .name = s->name,
+    };
+    xen_pv_voice_init(&s->voice);
     trace_xen_pvsound_stream(s->name, s->capture, s->usable,
                              stream->caps.formats, stream->caps.channels_min,
                              stream->caps.channels_max,
@@ -719,7 +513,9 @@ static bool xen_pvsound_start(XenPvBackend *backend, Error **errp)
     const XenSndifLimits limits = { .max_total_pages = d->max_pages };
     uint32_t i;
 
-    d->mapper = xen_pv_mapper_new(backend, d->max_pages, errp);
+    /* And what a GET_VOLUME takes while all of that is open */
+    d->mapper = xen_pv_mapper_new(backend, d->max_pages + 2, d->max_pages,
+                                  d->default_pages, errp);
     if (!d->mapper) {
         return false;
     }
@@ -742,7 +538,7 @@ static void xen_pvsound_stop(XenPvBackend *backend)
     for (i = 0; i < d->nr_streams; i++) {
         XenPvStream *s = &d->streams[i];
 
-        xen_pvsound_close_voice(s);
+        xen_pv_voice_free(&s->voice);
         g_free(s->name);
     }
     d->nr_streams = 0;
@@ -771,7 +567,7 @@ static const Property xen_pvsound_properties[] = {
     DEFINE_AUDIO_PROPERTIES(XenPvSound, audio),
     DEFINE_PROP_STRING("streams", XenPvSound, streams_option),
     DEFINE_PROP_UINT32("max-channels", XenPvSound, max_channels, 2),
-    DEFINE_PROP_UINT32("max-pages", XenPvSound, max_pages, 8192),
+    DEFINE_PROP_UINT32("max-pages", XenPvSound, max_pages, 0),
     DEFINE_PROP_UINT32("max-streams", XenPvSound, max_streams,
                        XEN_PVSOUND_MAX_STREAMS),
 };
@@ -800,12 +596,13 @@ static void xen_pvsound_class_init(ObjectClass *class,
         "PCMs of the card: '[NAME:]STREAMS;...', each letter of STREAMS a "
         "stream, p for playback, c for capture");
     object_class_property_set_description(class, "max-channels",
-        "most channels of a stream; more than 2 want an audiodev with "
+        "maximum channels of a stream; more than 2 need an audiodev with "
         "mixing-engine=off");
     object_class_property_set_description(class, "max-pages",
-        "most pages of the guest that all open streams may have together");
+        "maximum pages of the guest for all open streams together; 0 is "
+        "8192");
     object_class_property_set_description(class, "max-streams",
-        "most streams of a card that is made by the toolstack's nodes");
+        "maximum streams of a card that a toolstack configures");
 }
 
 static const TypeInfo xen_pvsound_info = {

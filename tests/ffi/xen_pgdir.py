@@ -16,6 +16,8 @@ LIBRARY = os.environ.get('XEN_PGDIR_LIBRARY',
 ABI_VERSION = 1
 PAGE_SIZE = 4096
 REFS_PER_PAGE = 1023
+MAX_MAPPINGS = 256
+FULL_PAGES, FULL_MAPPINGS = 1, 2
 WRITABLE = 1
 
 REFS = POINTER(c_uint32)
@@ -26,25 +28,28 @@ Unmap = CFUNCTYPE(None, c_void_p, c_void_p, REFS, c_uint32)
 Destroy = CFUNCTYPE(None, c_void_p)
 Share = CFUNCTYPE(c_int32, c_void_p, c_uint32, REFS, ADDRESS)
 Unshare = CFUNCTYPE(None, c_void_p, c_void_p, REFS, c_uint32)
-Replace = CFUNCTYPE(c_int32, c_void_p, c_void_p, REFS, c_uint32, c_uint32,
-                    c_void_p)
+Replace = CFUNCTYPE(c_int32, c_void_p, c_void_p, REFS, c_uint32, c_void_p)
+MapPage = CFUNCTYPE(c_int32, c_void_p, c_uint32, c_uint32, ADDRESS)
 
 
 class GrantOps(ctypes.Structure):
     _fields_ = [('map', Map), ('unmap', Unmap), ('destroy', Destroy),
-                ('share', Share), ('unshare', Unshare), ('replace', Replace)]
+                ('share', Share), ('unshare', Unshare), ('replace', Replace),
+                ('map_page', MapPage)]
 
 
 class Config(ctypes.Structure):
     _fields_ = [(name, c_uint32) for name in (
-        'max_pages', 'max_buffer_pages', 'max_map_count')]
+        'max_pages', 'max_buffer_pages', 'max_map_count', 'max_mappings')]
 
 
 class Stats(ctypes.Structure):
     _fields_ = [(name, c_uint64) for name in (
         'map_calls', 'unmap_calls', 'dir_pages', 'mapped_pages',
         'pinned_pages', 'copy_pages', 'hits', 'misses', 'evictions',
-        'revocations', 'failures', 'buffers', 'lost', 'shared_pages')]
+        'revocations', 'failures', 'buffers', 'lost', 'shared_pages',
+        'kept_pages', 'abandoned_pages', 'mappings', 'max_mappings',
+        'max_pages', 'copied_bytes')]
 
 
 # Handles are addresses of whatever there is
@@ -58,6 +63,7 @@ FUNCTIONS = {
     'mapper_ref': (HANDLE, [HANDLE]),
     'mapper_unref': (None, [HANDLE]),
     'mapper_stats': (None, [HANDLE, POINTER(Stats)]),
+    'mapper_full': (c_uint32, [HANDLE]),
     'mapper_trim': (None, [HANDLE]),
     'buffer_new': (c_int32, [HANDLE, c_uint32, c_uint64, c_uint32, HANDLES]),
     'buffer_new_shared': (c_int32, [HANDLE, c_uint32, c_uint64, HANDLES]),
@@ -67,11 +73,13 @@ FUNCTIONS = {
     'buffer_size': (c_uint64, [HANDLE]),
     'buffer_pages': (c_uint32, [HANDLE]),
     'buffer_view': (c_int32, [HANDLE, c_uint64, c_uint64, HANDLES, ADDRESS]),
+    'buffer_is_copied': (c_int32, [HANDLE, c_uint64, c_uint64]),
     'buffer_read': (c_int32, [HANDLE, c_uint64, c_void_p, c_uint64]),
     'buffer_write': (c_int32, [HANDLE, c_uint64, c_void_p, c_uint64]),
     'view_ref': (HANDLE, [HANDLE]),
     'view_unref': (None, [HANDLE]),
     'view_is_copy': (c_int32, [HANDLE]),
+    'view_is_lost': (c_int32, [HANDLE]),
     'view_sync': (c_int32, [HANDLE]),
 }
 

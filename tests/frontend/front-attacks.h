@@ -18,12 +18,14 @@ void front_attack_groups(void);
  * @guest: the guest
  * @card: number of the display and of the sound card
  * @group: the group
+ * @step: mount the first attack of the group, and each @step-th after it
  *
  * Prints a line for each, and one for all.  Attacks for which a program has
  * not got the rights are left out.
  *
  * Returns: 0; -EIO if one was not survived; -ENOENT if there is no such group.
  */
-int front_attack(XenGuest *guest, uint32_t card, const char *group);
+int front_attack(XenGuest *guest, uint32_t card, const char *group,
+                 unsigned int step);
 
 #endif /* TESTS_FRONTEND_FRONT_ATTACKS_H */

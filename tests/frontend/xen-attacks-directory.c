@@ -13,9 +13,6 @@
 #define TWO_DIRS    (XEN_FRONT_REFS_PER_DIR + 1)
 #define THREE_DIRS  (2 * XEN_FRONT_REFS_PER_DIR + 1)
 
-/* How often a race is run */
-#define RACE_ROUNDS 200
-
 /* A directory page of which all entries name one and the same page */
 static XenFrontDirPage *dir_page(XenAttacker *a, uint32_t data, uint32_t *ref)
 {
@@ -340,10 +337,12 @@ static int race(XenAttacker *a, uint32_t *word, uint32_t even, uint32_t odd,
 {
     Race race = { word, even, odd };
     GThread *thread = g_thread_new("race", race_thread, &race);
+    int64_t begin = g_get_monotonic_time();
     uint32_t i;
     int ret = 0;
 
-    for (i = 0; i < RACE_ROUNDS && ret != -ETIMEDOUT && ret != -EPROTO; i++) {
+    for (i = 0; attack_race_goes_on(i, begin) && ret != -ETIMEDOUT &&
+                ret != -EPROTO; i++) {
         ret = create_and_show(a, pages, ref);
         xen_front_fb_detach(a->display, ATTACK_FB);
         xen_front_dbuf_destroy(a->display, ATTACK_DBUF);

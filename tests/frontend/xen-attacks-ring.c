@@ -9,7 +9,6 @@
 
 #include "xen-attacks-util.h"
 
-#define RACE_ROUNDS     200
 #define STORM           2000
 
 static struct xen_front_sring *sring(XenAttacker *a)
@@ -194,11 +193,12 @@ static int race_slots(XenAttacker *a, const void *arg)
     struct xendispl_req req = { .operation = XENDISPL_OP_DBUF_CREATE };
     Race race = { (uint32_t *)sring(a)->ring, 32 * 16 };
     GThread *thread = g_thread_new("race", race_thread, &race);
+    int64_t begin = g_get_monotonic_time();
     struct xendispl_resp resp;
     uint32_t i;
     int ret = 0;
 
-    for (i = 0; i < RACE_ROUNDS && !ret; i++) {
+    for (i = 0; attack_race_goes_on(i, begin) && !ret; i++) {
         xen_front_send(attack_connector(a), &req);
         ret = xen_front_receive(attack_connector(a), &resp,
                                 XEN_FRONT_TIMEOUT);
@@ -213,9 +213,10 @@ static int race_page(XenAttacker *a, const void *arg)
 {
     Race race = { (uint32_t *)sring(a), XEN_GUEST_PAGE / 4 };
     GThread *thread = g_thread_new("race", race_thread, &race);
+    int64_t begin = g_get_monotonic_time();
     uint32_t i;
 
-    for (i = 0; i < RACE_ROUNDS; i++) {
+    for (i = 0; attack_race_goes_on(i, begin); i++) {
         kick(a);
     }
     listen(a);

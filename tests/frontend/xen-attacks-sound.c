@@ -311,13 +311,14 @@ static int open_storm(XenAttacker *a, const void *arg)
 
 /* Events */
 
-/* A period of one frame: more events than the page has room for */
-static int period_frame(XenAttacker *a, const void *arg)
+/* The shortest period: more events than the page has room for */
+static int shortest_period(XenAttacker *a, const void *arg)
 {
     XenFrontStream *s = attack_playback(a);
     uint32_t i;
     int ret = xen_front_stream_open(s, ATTACK_RATE, XENSND_PCM_FORMAT_S16_LE,
-                                    2, ATTACK_BUFFER, ATTACK_FRAME) ?:
+                                    2, ATTACK_BUFFER,
+                                    ATTACK_FRAME * ATTACK_RATE / 1000) ?:
               request(s, XENSND_OP_WRITE, 0, ATTACK_BUFFER) ?: start(s);
 
     for (i = 0; i < 20; i++) {
@@ -495,8 +496,7 @@ const XenAttack xen_attacks_sound[] = {
          UINT32_MAX),
     OPEN_BY("period-0", "a period of 0", 0, open_as, HZ, S16, 2, 0, SIZE, 0,
             0),
-    OPEN_BY("period-1", "a period of one byte", 0, open_as, HZ, S16, 2, 0,
-            SIZE, 0, 1),
+    OPEN("period-1", "a period of one byte", HZ, S16, 2, 0, SIZE, 0, 1),
     OPEN("directory-max", "a directory of reference 2^32-1", HZ, S16, 2, 0,
          SIZE, UINT32_MAX, PERIOD),
     OPEN_BY("twice", "a second OPEN while it plays", 0, open_twice, HZ, S16,
@@ -550,8 +550,8 @@ const XenAttack xen_attacks_sound[] = {
          consumer_is, 1000),
     WORD("sound-events", "max", "2^32-1 events taken", 0, consumer_is,
          UINT32_MAX),
-    { "sound-events", "full", "periods of one frame, and nobody takes events",
-      0, XEN_ATTACK_SOUND, period_frame },
+    { "sound-events", "full", "the shortest periods, and nobody takes events",
+      0, XEN_ATTACK_SOUND, shortest_period },
 
     QUERY("no-formats", "no format", 0, ANY, ANY, ANY, ANY),
     QUERY("other-formats", "formats that are not offered",

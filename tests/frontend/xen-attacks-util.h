@@ -33,6 +33,7 @@
 /* The catalogue, in parts */
 extern const XenAttack xen_attacks_directory[];
 extern const XenAttack xen_attacks_display[];
+extern const XenAttack xen_attacks_resources[];
 extern const XenAttack xen_attacks_ring[];
 extern const XenAttack xen_attacks_sound[];
 extern const XenAttack xen_attacks_store[];
@@ -44,6 +45,12 @@ XenFrontStream *attack_capture(XenAttacker *a);
 
 /* Others get their turn */
 void attack_meanwhile(XenAttacker *a);
+
+/*
+ * Whether a race that began at @begin goes on: for 200 rounds.  Where each
+ * round has to wait for the scheduler, it ends after 3 seconds and 20 rounds.
+ */
+bool attack_race_goes_on(uint32_t rounds, int64_t begin);
 
 /* A granted page that goes when the attack is over; and only its reference */
 void *attack_page(XenAttacker *a, bool readonly, uint32_t *ref);

@@ -10,6 +10,11 @@
 
 #include "xen-attacks-util.h"
 
+/* Rounds of a race, and the time after which only the least are run */
+#define RACE_LEAST      20
+#define RACE_MOST       200
+#define RACE_TIME       (3 * G_TIME_SPAN_SECOND)
+
 /* How long a page may still be in use after its card was disconnected */
 #define ATTACK_RELEASE_MS   5000
 
@@ -24,6 +29,7 @@ const XenAttack *const *xen_attacks(void)
     const XenAttack *const parts[] = {
         xen_attacks_directory, xen_attacks_display, xen_attacks_ring,
         xen_attacks_nodes(), xen_attacks_store, xen_attacks_sound,
+        xen_attacks_resources,
     };
     uint32_t count = 0;
     uint32_t i;
@@ -169,6 +175,13 @@ int attack_open(XenFrontStream *s)
                                  ATTACK_BUFFER, ATTACK_PERIOD);
 }
 
+bool attack_race_goes_on(uint32_t rounds, int64_t begin)
+{
+    return rounds < RACE_LEAST ||
+           (rounds < RACE_MOST &&
+            g_get_monotonic_time() - begin < RACE_TIME);
+}
+
 /* States */
 
 static XenFrontCard *attacked(XenAttacker *a, bool sound)
@@ -176,22 +189,37 @@ static XenFrontCard *attacked(XenAttacker *a, bool sound)
     return sound ? &a->sound->card : &a->display->card;
 }
 
+typedef struct AttackWait {
+    XenAttacker *attacker;
+    XenFrontCard *card;
+    int one;
+    int other;
+    int state;
+} AttackWait;
+
+/* Others have their turn after each look, and QEMU's clock goes on with it */
+static bool has_state(void *opaque)
+{
+    AttackWait *wait = opaque;
+
+    wait->state = xen_guest_read_int(wait->attacker->guest,
+                                     wait->card->backend_state,
+                                     XenbusStateUnknown);
+    if (wait->state == wait->one || wait->state == wait->other) {
+        return true;
+    }
+    attack_meanwhile(wait->attacker);
+    return false;
+}
+
 /* Wait for one of two states; returns which, or -ETIMEDOUT */
 static int wait_backend(XenAttacker *a, XenFrontCard *card, int one,
                         int other)
 {
-    int64_t deadline = g_get_monotonic_time() + XEN_GUEST_DEADLINE * 1000LL;
+    AttackWait wait = { a, card, one, other };
 
-    do {
-        int state = xen_guest_read_int(a->guest, card->backend_state,
-                                       XenbusStateUnknown);
-
-        if (state == one || state == other) {
-            return state;
-        }
-        attack_meanwhile(a);
-    } while (g_get_monotonic_time() < deadline);
-    return -ETIMEDOUT;
+    return xen_guest_wait(a->guest, has_state, &wait, XEN_GUEST_DEADLINE) ?
+           wait.state : -ETIMEDOUT;
 }
 
 int attack_prepare(XenAttacker *a)

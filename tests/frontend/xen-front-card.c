@@ -74,7 +74,8 @@ int xen_front_card_finish(XenFrontCard *card)
 bool xen_front_card_leave(XenFrontCard *card)
 {
     xen_front_set_state(card, XenbusStateClosing);
-    return xen_front_wait_backend(card, XenbusStateInitWait, 1000);
+    return xen_front_wait_backend(card, XenbusStateInitWait,
+                                  XEN_FRONT_TIMEOUT);
 }
 
 void xen_front_card_left(XenFrontCard *card)
@@ -184,6 +185,11 @@ int xen_front_channel_receive(XenFrontChannel *channel, void *resp,
     memcpy(resp, RING_GET_RESPONSE(&channel->ring, channel->ring.rsp_cons),
            sizeof(struct xen_front_slot));
     channel->ring.rsp_cons++;
+    /* As Linux: with no request under way, the next answer is notified */
+    if (channel->ring.rsp_cons == channel->ring.req_prod_pvt) {
+        channel->ring.sring->rsp_event = channel->ring.rsp_cons + 1;
+        xen_mb();
+    }
     return 0;
 }
 

@@ -75,10 +75,10 @@ int xen_front_card_begin(XenFrontCard *card);
 int xen_front_card_finish(XenFrontCard *card);
 
 /*
- * What Linux does when its module goes: state Closing, wait up to a second
- * for InitWait, free the rings, Initialising, Closed.  Here is what comes
- * before the rings are freed, and what after.  Returns whether the backend
- * made it.
+ * What Linux does when its module goes: state Closing, wait for InitWait, free
+ * the rings, Initialising, Closed.  Here is what comes before the rings are
+ * freed, and what after.  Returns whether the backend made it; Linux gives it
+ * a second, but is not run beside everything else that is tested.
  */
 bool xen_front_card_leave(XenFrontCard *card);
 void xen_front_card_left(XenFrontCard *card);

@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "front-attacks.h"
+#include "front-frames.h"
 #include "xen-front-display.h"
 #include "xen-front-sound.h"
 #include "xen-guest-real.h"
@@ -187,6 +188,19 @@ static int sound_open(Front *f, char **args)
                                  second / 10);
 }
 
+/* The same, as a program of the guest's might choose: RATE BUFFER PERIOD */
+static int sound_open_as(Front *f, char **args)
+{
+    uint32_t rate = atoi(args[0]);
+
+    if (!f->sound || !rate) {
+        return -EINVAL;
+    }
+    return xen_front_stream_open(&f->sound->streams[0], rate,
+                                 XENSND_PCM_FORMAT_S16_LE, 2,
+                                 atoi(args[1]) * 4, atoi(args[2]) * 4);
+}
+
 static int play(XenFrontStream *s, const char *data, size_t length)
 {
     size_t done = 0;
@@ -217,24 +231,78 @@ static int play(XenFrontStream *s, const char *data, size_t length)
     return s->bad_events ? -EPROTO : 0;
 }
 
+/* What there is to play, and the stream that is to play it */
+static int sound_file(Front *f, const char *name, XenFrontStream **stream,
+                      char **data, size_t *length)
+{
+    if (!f->sound || !f->sound->streams[0].pgdir) {
+        return -EINVAL;
+    }
+    if (!g_file_get_contents(name, data, length, NULL)) {
+        return -ENOENT;
+    }
+    *stream = &f->sound->streams[0];
+    return 0;
+}
+
 static int sound_play(Front *f, char **args)
 {
     g_autofree char *data = NULL;
     XenFrontStream *s;
     size_t length;
-    int ret;
+    int ret = sound_file(f, args[0], &s, &data, &length);
 
-    if (!f->sound || !f->sound->streams[0].pgdir) {
-        return -EINVAL;
+    if (ret < 0) {
+        return ret;
     }
-    if (!g_file_get_contents(args[0], &data, &length, NULL)) {
-        return -ENOENT;
-    }
-    s = &f->sound->streams[0];
     ret = play(s, data, length);
     printf("# %" G_GUINT64_FORMAT " of %zu bytes played\n", s->position,
            length);
     return xen_front_stream_trigger(s, XENSND_OP_TRIGGER_STOP) ?: ret;
+}
+
+/* What fits into the buffer, and no more: the stream runs, and starves */
+static int sound_start(Front *f, char **args)
+{
+    g_autofree char *data = NULL;
+    XenFrontStream *s;
+    size_t length;
+    int ret = sound_file(f, args[0], &s, &data, &length);
+
+    if (ret < 0) {
+        return ret;
+    }
+    ret = xen_front_stream_write(s, data, MIN(length, s->buffer_size));
+    return ret < 0 ? ret
+                   : xen_front_stream_trigger(s, XENSND_OP_TRIGGER_START);
+}
+
+/* Of the next event, so that it is not one of long ago */
+static int sound_position(Front *f, char **args)
+{
+    XenFrontStream *s;
+
+    if (!f->sound || !f->sound->streams[0].pgdir) {
+        return -EINVAL;
+    }
+    s = &f->sound->streams[0];
+    xen_front_stream_take_events(s);
+    if (!xen_front_stream_wait_position(s, s->position + 1,
+                                        FRONT_SOUND_PATIENCE * 1000)) {
+        return -ETIMEDOUT;
+    }
+    printf("# %" G_GUINT64_FORMAT " %" G_GINT64_FORMAT "\n", s->position / 4,
+           g_get_monotonic_time());
+    return 0;
+}
+
+static int sound_stop(Front *f, char **args)
+{
+    if (!f->sound || !f->sound->streams[0].pgdir) {
+        return -EINVAL;
+    }
+    return xen_front_stream_trigger(&f->sound->streams[0],
+                                    XENSND_OP_TRIGGER_STOP);
 }
 
 static XenFrontStream *capture_stream(Front *f)
@@ -369,8 +437,24 @@ static int groups(Front *f, char **args)
 
 static int attack(Front *f, char **args)
 {
+    int step = atoi(args[1]);
+
+    if (step < 1) {
+        return -EINVAL;
+    }
     return f->display || f->sound ? -EISCONN :
-           front_attack(f->guest, FRONT_CARD, args[0]);
+           front_attack(f->guest, FRONT_CARD, args[0], step);
+}
+
+static int frame(Front *f, char **args)
+{
+    uint64_t number;
+
+    if (!f->display || f->buffer) {
+        return -EINVAL;
+    }
+    number = g_ascii_strtoull(args[1], NULL, 0);
+    return front_grant_frame(f->display, args[0], number);
 }
 
 /* Commands */
@@ -387,7 +471,14 @@ static const FrontCommand commands[] = {
       display_unload },
     { "connect-sound", 0, "connect to sound card 0", sound_connect },
     { "open", 1, "RATE: open the first stream: S16_LE, stereo", sound_open },
+    { "open-as", 3, "RATE BUFFER PERIOD: the same, with so many frames",
+      sound_open_as },
     { "play", 1, "FILE: play a file of such samples", sound_play },
+    { "start", 1, "FILE: play as much of it as fits into the buffer, and "
+      "silence then", sound_start },
+    { "position", 0, "say in frames where the stream is, and at which us of "
+      "a clock", sound_position },
+    { "stop", 0, "stop it", sound_stop },
     { "close", 0, "close the stream", sound_close },
     { "record", 2, "SECONDS FILE: record from the first stream that does, at "
       "48000 Hz", sound_record },
@@ -395,7 +486,11 @@ static const FrontCommand commands[] = {
       sound_unload },
     { "cycles", 1, "N: connect, use and disconnect both, N times", cycles },
     { "groups", 0, "name the groups of attacks: how many can be sent", groups },
-    { "attack", 1, "GROUP: mount the attacks of a group", attack },
+    { "attack", 2, "GROUP N: mount the attacks of a group, each N-th of them",
+      attack },
+    { "frame", 2, "TABLE FRAME: grant this frame in the place of pages of a "
+      "picture; the\n                      file is that of the grant table",
+      frame },
 };
 
 static void usage(void)

@@ -58,6 +58,9 @@ typedef struct XenGuestOps {
  *
  * @nr_pages: how many pages it has
  * @patience: how many times slower it may be than who waits thinks
+ * @stretch: how many times longer to wait for what will come, as the machine
+ *           is busy
+ * @longest_ms: no wait takes longer, 0 for no such limit
  * @gone: the other side is gone
  * @events: ports that were notified, a set
  * @changed: watched paths that changed, a set
@@ -67,6 +70,8 @@ struct XenGuest {
     uint32_t domid;
     uint32_t nr_pages;
     uint32_t patience;
+    uint32_t stretch;
+    uint32_t longest_ms;
     bool gone;
     GHashTable *events;
     GHashTable *changed;

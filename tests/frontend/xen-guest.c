@@ -15,13 +15,38 @@
 
 #include "xen-guest-ops.h"
 
+/*
+ * Waits of this length and more are for what will come: a busy machine may
+ * take longer.  Shorter ones are for what should not come.
+ */
+#define STRETCHED_MS    1000
+
+#define MAX_STRETCH     20
+
+/* How many programs there are for each processor, and two more may come */
+static uint32_t guest_stretch(void)
+{
+    double load;
+
+    if (getloadavg(&load, 1) != 1) {
+        load = 0;
+    }
+    return MIN(2 + load / g_get_num_processors(), MAX_STRETCH);
+}
+
 void xen_guest_init(XenGuest *guest, const XenGuestOps *ops)
 {
     guest->ops = ops;
     guest->patience = 1;
+    guest->stretch = guest_stretch();
     guest->changed = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
                                            NULL);
     guest->events = g_hash_table_new(NULL, NULL);
+}
+
+void xen_guest_limit_waits(XenGuest *guest, int most_ms)
+{
+    guest->longest_ms = most_ms;
 }
 
 void xen_guest_free(XenGuest *guest)
@@ -137,7 +162,13 @@ void xen_guest_receive(XenGuest *guest)
 
 static int64_t guest_deadline(XenGuest *guest, int timeout_ms)
 {
-    return g_get_monotonic_time() + timeout_ms * 1000LL * guest->patience;
+    int64_t ms = (int64_t)timeout_ms * guest->patience *
+                 (timeout_ms >= STRETCHED_MS ? guest->stretch : 1);
+
+    if (guest->longest_ms) {
+        ms = MIN(ms, guest->longest_ms);
+    }
+    return g_get_monotonic_time() + ms * 1000;
 }
 
 bool xen_guest_wait(XenGuest *guest, XenGuestCondition condition,

@@ -38,6 +38,12 @@ typedef bool (*XenGuestCondition)(void *opaque);
 /* The guest, or NULL */
 void xen_guest_free(XenGuest *guest);
 
+/*
+ * No wait takes longer than this, where much of what is waited for never comes;
+ * 0: each as long as it wants, and long ones longer on a busy machine.
+ */
+void xen_guest_limit_waits(XenGuest *guest, int most_ms);
+
 /* The other side is gone: QEMU has exited or dropped the connection */
 bool xen_guest_is_gone(XenGuest *guest);
 

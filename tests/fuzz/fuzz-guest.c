@@ -21,6 +21,9 @@
 /* References of the host's pages */
 #define SHARE_REF       0x40000000u
 
+/* Numbers from one range of the host's pages to the next: more than one has */
+#define SHARE_REFS      4096u
+
 /* Made once: making a memfd costs more than most inputs */
 static int memory_fd = -1;
 
@@ -507,7 +510,7 @@ static int32_t op_share(void *opaque, uint32_t count, uint32_t *refs,
 
     share = g_new0(FuzzShare, 1);
     share->count = count;
-    share->first_ref = SHARE_REF + host->guest->shares->len;
+    share->first_ref = SHARE_REF + host->nr_shares++ * SHARE_REFS;
     share->addr = mmap(NULL, count * PAGE, PROT_READ | PROT_WRITE,
                        MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     g_assert(share->addr != MAP_FAILED);
@@ -553,10 +556,9 @@ static void op_unshare(void *opaque, void *addr, const uint32_t *refs,
 }
 
 static int32_t op_replace(void *opaque, void *addr, const uint32_t *refs,
-                          uint32_t count, uint32_t shared, void *copy)
+                          uint32_t count, void *copy)
 {
     FuzzHost *host = opaque;
-    FuzzShare *share;
 
     fuzz_guest_disturb(host->guest);
     if (mishap(host->guest)) {
@@ -564,15 +566,7 @@ static int32_t op_replace(void *opaque, void *addr, const uint32_t *refs,
     }
     g_assert(mremap(copy, count * PAGE, count * PAGE,
                     MREMAP_MAYMOVE | MREMAP_FIXED, addr) == addr);
-    if (shared) {
-        /* The address is the copy's now: not to be unmapped */
-        share = find_share(host, addr, refs, count);
-        share->addr = NULL;
-        g_ptr_array_remove(host->guest->shares, share);
-        host->shared -= count;
-    } else {
-        forget_mapping(host, addr, refs, count);
-    }
+    forget_mapping(host, addr, refs, count);
     fuzz_guest_disturb(host->guest);
     return 0;
 }
@@ -606,6 +600,8 @@ FuzzHost *fuzz_host_new(FuzzGuest *guest)
     host->config.max_pages = FUZZ_CHOICE(guest->in, budgets);
     host->config.max_buffer_pages = FUZZ_CHOICE(guest->in, largest);
     host->config.max_map_count = FUZZ_CHOICE(guest->in, counts);
+    /* 26, 2 or 9: to be reached, not to be in the way always */
+    host->config.max_mappings = 2 + host->config.max_pages % 40;
     if (fuzz_chance(guest->in, 4)) {
         ops.replace = NULL;
     }
@@ -646,8 +642,12 @@ void fuzz_host_check(FuzzHost *host)
     g_assert_cmpuint(stats.mapped_pages, ==, host->mapped - channels);
     g_assert_cmpuint(stats.mapped_pages, <=, host->config.max_pages);
     g_assert_cmpuint(stats.pinned_pages, <=, stats.mapped_pages);
-    g_assert_cmpuint(stats.shared_pages, ==, host->shared);
-    g_assert_cmpuint(stats.shared_pages, <=, host->config.max_pages);
+    g_assert_cmpuint(stats.shared_pages + stats.kept_pages, ==, host->shared);
+    g_assert_cmpuint(host->shared, <=, host->config.max_pages);
+    g_assert_cmpuint(stats.abandoned_pages, <=, host->config.max_pages);
+    g_assert_cmpuint(stats.mappings, <=, host->config.max_mappings);
+    g_assert_cmpuint(g_hash_table_size(host->maps) - channels, <=,
+                     stats.mappings);
     g_assert(stats.buffers || !stats.mapped_pages);
 }
 

@@ -100,6 +100,7 @@ typedef struct FuzzMapping {
  * @mapped: pages mapped now
  * @writable: of these, mapped for writing
  * @shared: pages of the host's shared now
+ * @nr_shares: ranges of them that were ever shared
  * @refs: if not NULL, mappings must be of consecutive references of these
  * @nr_refs: their number
  * @on_map: called last of all in a map operation, before the backend sees
@@ -118,6 +119,7 @@ struct FuzzHost {
     uint64_t mapped;
     uint64_t writable;
     uint64_t shared;
+    uint32_t nr_shares;
     const uint32_t *refs;
     uint32_t nr_refs;
     void (*on_map)(FuzzHost *host, const FuzzMapping *mapping);

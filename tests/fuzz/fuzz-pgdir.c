@@ -192,25 +192,38 @@ static void new_buffer(Pgdir *p)
     }
 }
 
-/* The guest must find just the references of what is shared */
-static void check_filled(Pgdir *p, const Buffer *b, uint32_t first_ref)
+/*
+ * The guest must find just the references of what is shared, be it new or what
+ * it had before
+ */
+static const FuzzShare *check_filled(Pgdir *p, const Buffer *b)
 {
     uint32_t before = (p->walked - 1) * XEN_PGDIR_REFS_PER_PAGE;
+    uint32_t first_ref = p->filled[1] - before;
+    const FuzzShare *share;
     uint32_t i;
 
     for (i = before; i < b->pages; i++) {
         g_assert_cmpuint(p->filled[1 + i - before], ==, first_ref + i);
     }
+    for (i = 0; i < p->guest->shares->len; i++) {
+        share = g_ptr_array_index(p->guest->shares, i);
+        if (share->first_ref == first_ref) {
+            g_assert_cmpuint(b->pages, <=, share->count);
+            return share;
+        }
+    }
+    g_assert_not_reached();
 }
 
 static void new_shared(Pgdir *p)
 {
     uint32_t ref = fuzz_guest_ref(p->guest);
-    uint64_t before = p->host->shared;
     uint64_t size = take_size(p);
     Buffer *b = free_slot(p);
     XenPgdirBuffer *buffer;
     const FuzzShare *share;
+    unsigned int i;
     int32_t ret;
 
     if (!b) {
@@ -222,16 +235,16 @@ static void new_shared(Pgdir *p)
     expect_nothing(p);
     g_assert_cmpint(ret, <=, 0);
     if (ret < 0) {
-        g_assert_cmpuint(p->host->shared, ==, before);
         return;
     }
 
     init_buffer(p, b, buffer, size);
-    g_assert_cmpuint(p->host->shared, ==, before + b->pages);
-    share = g_ptr_array_index(p->guest->shares, p->guest->shares->len - 1);
+    share = check_filled(p, b);
+    for (i = 0; i < NR_BUFFERS; i++) {
+        g_assert(p->buffers[i].shared != share->addr);
+    }
     b->writable = true;
     b->shared = share->addr;
-    check_filled(p, b, share->first_ref);
 }
 
 /* --------------------------------------------------------------- its use */
@@ -422,7 +435,7 @@ static void copy(Pgdir *p, bool write)
 
 /* --------------------------------------------------------------- its end */
 
-/* The guest has its pages back; views have private copies of them */
+/* The guest has its pages back; views have copies, or what is the host's */
 static void end_buffer(Pgdir *p, Buffer *b, uint64_t lost)
 {
     XenPgdirStats stats;
@@ -434,8 +447,11 @@ static void end_buffer(Pgdir *p, Buffer *b, uint64_t lost)
         View *v = &p->views[i];
 
         if (v->view && v->buffer == b && v->tag == b->tag) {
-            g_assert(xen_pgdir_view_is_copy(v->view));
-            v->lost |= stats.lost != lost;
+            g_assert(b->revoked ||
+                     xen_pgdir_view_is_copy(v->view) == !b->shared);
+            g_assert(b->revoked || !xen_pgdir_view_is_lost(v->view) ||
+                     stats.lost != lost);
+            v->lost |= xen_pgdir_view_is_lost(v->view);
             touch(v);
         }
     }

@@ -27,6 +27,9 @@
  * @cons, @rsp: what the backend's indices have to be
  * @broken: the ring is given up
  * @answered: requests answered in this call
+ * @head, @rest: of the response that is due
+ * @notify: whether a response of this call was to be told of
+ * @notified: notifications in this call
  */
 typedef struct Ring {
     FuzzInput in;
@@ -37,6 +40,10 @@ typedef struct Ring {
     uint32_t rsp;
     bool broken;
     int answered;
+    XenPvHead head;
+    uint8_t rest[XEN_PV_SLOT_SIZE - sizeof(XenPvHead)];
+    bool notify;
+    int notified;
 } Ring;
 
 static uint32_t get_word(const Ring *r, unsigned int word)
@@ -166,7 +173,18 @@ static void get(Ring *r)
     r->broken |= expected == -EPROTO;
 }
 
-static bool put(Ring *r)
+/* A response was put: what it changed; returns whether to notify of it */
+static bool check_put(Ring *r, const uint8_t *rsp)
+{
+    memcpy(r->before + RSP_PROD * 4, r->page + RSP_PROD * 4, 4);
+    only_wrote(r, slot(r->page, r->rsp) - r->page, XEN_PV_SLOT_SIZE);
+    g_assert(memcmp(slot(r->page, r->rsp), rsp, XEN_PV_SLOT_SIZE) == 0);
+    r->rsp++;
+    g_assert_cmpuint(get_word(r, RSP_PROD), ==, r->rsp);
+    return get_word(r, RSP_EVENT) == r->rsp;
+}
+
+static void put(Ring *r)
 {
     bool possible = r->ring.page && r->cons != r->rsp;
     XenPvSlot rsp;
@@ -179,16 +197,9 @@ static bool put(Ring *r)
     if (!possible) {
         g_assert(!notify);
         only_wrote(r, 0, 0);
-        return false;
+        return;
     }
-
-    memcpy(r->before + RSP_PROD * 4, r->page + RSP_PROD * 4, 4);
-    only_wrote(r, slot(r->page, r->rsp) - r->page, XEN_PV_SLOT_SIZE);
-    g_assert(memcmp(slot(r->page, r->rsp), rsp.bytes, sizeof(rsp)) == 0);
-    r->rsp++;
-    g_assert_cmpuint(get_word(r, RSP_PROD), ==, r->rsp);
-    g_assert(notify == (get_word(r, RSP_EVENT) == r->rsp));
-    return notify;
+    g_assert(notify == check_put(r, rsp.bytes));
 }
 
 static void final_check(Ring *r)
@@ -204,21 +215,49 @@ static void final_check(Ring *r)
              get_word(r, REQ_EVENT) == r->cons + 1);
 }
 
-/* As an engine answers: the request is taken, the response is still to come */
-static bool answer(void *opaque, const XenPvSlot *req)
+/* An engine has a copy of the request; the response is still to come */
+static int carry_out(void *engine, uint32_t index, XenPvSlot *req,
+                     XenPvSlot *rsp, const char **why)
 {
-    Ring *r = opaque;
+    Ring *r = engine;
+    uint8_t bytes[8];
 
     g_assert(memcmp(req->bytes, slot(r->page, r->cons),
                     XEN_PV_SLOT_SIZE) == 0);
     r->cons++;
     check(r);
     disturb(r);
-    put(r);
+    memcpy(&r->head, req->bytes, sizeof(r->head));
+    fuzz_bytes(&r->in, bytes, sizeof(bytes));
+    r->head.reserved = 0;
+    memcpy(&r->head.status, bytes + 4, 4);
+    memset(r->rest, bytes[0], sizeof(r->rest));
+    memset(rsp->bytes, bytes[0], sizeof(rsp->bytes));
+    remember(r);
+    return r->head.status;
+}
+
+static void answered(void *opaque, uint32_t index, uint16_t id,
+                     uint8_t operation, int32_t status, const char *why)
+{
+    Ring *r = opaque;
+    XenPvSlot rsp;
+
+    g_assert(id == r->head.id && operation == r->head.operation &&
+             status == r->head.status);
+    memcpy(rsp.bytes, &r->head, sizeof(r->head));
+    memcpy(rsp.bytes + sizeof(r->head), r->rest, sizeof(r->rest));
+    r->notify |= check_put(r, rsp.bytes);
     disturb(r);
     check(r);
     r->answered++;
-    return true;
+}
+
+static void notified(void *opaque, uint32_t index)
+{
+    Ring *r = opaque;
+
+    r->notified++;
 }
 
 /* An engine may want to go on later */
@@ -232,17 +271,25 @@ static bool enough(void *opaque)
 
 static void serve(Ring *r)
 {
-    bool notify, more;
+    static const XenPvServerOps ops = {
+        .notify = notified, .answered = answered, .enough = enough,
+    };
+    XenPvServer server = {
+        .carry_out = carry_out, .engine = r, .ops = &ops, .opaque = r,
+    };
+    bool more;
     int ret;
 
     /* Requests that were taken one by one are owed their responses first */
     while (r->cons != r->rsp) {
         put(r);
     }
-    r->answered = 0;
-    ret = xen_pv_ring_serve(&r->ring, answer, enough, r, &notify, &more);
+    r->answered = r->notified = 0;
+    r->notify = false;
+    ret = xen_pv_ring_serve(&r->ring, &server, 0, &more);
     g_assert_cmpint(r->answered, <=, XEN_PV_RING_SLOTS);
-    g_assert(notify == (r->answered > 0));
+    g_assert_cmpint(r->notified, ==, r->notify);
+    g_assert_cmpuint(server.requests, ==, r->answered);
     if (ret == -EPROTO) {
         g_assert(r->ring.page && !r->broken && !more);
         r->broken = true;

@@ -337,10 +337,10 @@ static const XenSndifOps ops = {
     .close = op_close,
     .run = op_run,
     .set_volume = op_set_volume,
-    .notify_request = op_notify_request,
+    .requests.notify = op_notify_request,
     .notify_event = op_notify_event,
-    .answered = op_answered,
-    .enough = op_enough,
+    .requests.answered = op_answered,
+    .requests.enough = op_enough,
 };
 
 /* ------------------------------------------------------------- requests */
@@ -489,6 +489,9 @@ static void tick(FuzzSound *s, uint32_t index)
     } else {
         peek(s, index, length);
         xen_sndif_played(s->card, index, whole);
+    }
+    if (!fuzz_chance(s->guest->in, 8)) {
+        xen_sndif_flush(s->card, index);
     }
     s->host->may_write = false;
     if (stream->running && capture == caps[index].capture) {

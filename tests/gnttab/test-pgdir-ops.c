@@ -300,22 +300,78 @@ static void test_shared(Fixture *f, gconstpointer data)
     g_assert_cmpuint(number_at(p, 0), ==, 77);
     g_assert_cmpint(xengnttab_unmap(guest, theirs, 50), ==, 0);
 
-    /* Still held here, and still mapped there: both keep what they see */
+    /* Still held here, and still mapped there: it stays one memory */
     theirs = xengnttab_map_domain_grant_refs(guest, 1, DOM0, s.dirs + 1 + 1000,
                                              PROT_READ | PROT_WRITE);
     g_assert_nonnull(theirs);
     set_number(p, 0, 4711);
     xen_pgdir_buffer_unref(buffer);
-    g_assert_cmpuint(stats_of(mapper).shared_pages, ==, 0);
+    g_assert_cmpuint(stats_of(mapper).shared_pages, ==, NR_PAGES);
     g_assert_cmpuint(stats_of(mapper).lost, ==, 0);
     g_assert_cmpuint(number_at(p, 0), ==, 4711);
     g_assert_cmpuint(number_at(theirs, 0), ==, 4711);
     set_number(theirs, 0, 1);
-    g_assert_cmpuint(number_at(p, 0), ==, 4711);
+    g_assert_cmpuint(number_at(p, 0), ==, 1);
     g_assert_cmpint(xengnttab_unmap(guest, theirs, 1), ==, 0);
     g_assert_cmpint(xengnttab_close(guest), ==, 0);
     xen_pgdir_view_unref(view);
+    g_assert_cmpuint(stats_of(mapper).shared_pages, ==, 0);
+    g_assert_cmpuint(stats_of(mapper).kept_pages, ==, NR_PAGES);
     xen_pgdir_mapper_unref(mapper);
+    end_shared(f, &s);
+}
+
+/* What dom0 has granted and cannot have back yet, or does not want to */
+static uint64_t dom0_pages(Fixture *f)
+{
+    XenGntallocStats stats;
+    XenGntalloc *alloc;
+    XenGntHost host;
+    int dom0;
+
+    g_assert_cmpint(xen_fake_lock(f->fake), ==, 0);
+    dom0 = xen_fake_domain(f->fake, DOM0);
+    host = xen_fake_host(f->fake, dom0);
+    alloc = xen_fake_gntalloc(f->fake, dom0);
+    xen_gntalloc_collect(alloc, &host);
+    xen_gntalloc_stats(alloc, &stats);
+    xen_fake_unlock(f->fake);
+    return stats.pages + stats.lingering;
+}
+
+/*
+ * A guest that maps what it gets, asks for it to be given back, and asks for
+ * more: it gets the same pages, and dom0 has the rest of its table
+ */
+static void test_hoard(Fixture *f, gconstpointer data)
+{
+    XenPgdirMapper *mapper = open_mapper(GUEST);
+    Shared s = { 0 };
+    uint8_t *theirs[4];
+    XenPgdirBuffer *buffer;
+    xengnttab_handle *guest;
+    uint32_t i;
+
+    make_directory(f, &s);
+    be_domain(GUEST);
+    guest = xengnttab_open(quiet(), 0);
+    be_domain(DOM0);
+    for (i = 0; i < ARRAY_SIZE(theirs); i++) {
+        g_assert_cmpint(xen_pgdir_buffer_new_shared(mapper, s.dir_refs[0],
+                                                    400 * PAGE, &buffer),
+                        ==, 0);
+        theirs[i] = xengnttab_map_domain_grant_refs(guest, 400, DOM0,
+                                                    s.dirs + 1, PROT_READ);
+        g_assert_nonnull(theirs[i]);
+        xen_pgdir_buffer_unref(buffer);
+        g_assert_cmpuint(dom0_pages(f), ==, 400);
+    }
+    for (i = 0; i < ARRAY_SIZE(theirs); i++) {
+        g_assert_cmpint(xengnttab_unmap(guest, theirs[i], 400), ==, 0);
+    }
+    g_assert_cmpint(xengnttab_close(guest), ==, 0);
+    xen_pgdir_mapper_unref(mapper);
+    g_assert_cmpuint(dom0_pages(f), ==, 0);
     end_shared(f, &s);
 }
 
@@ -369,6 +425,7 @@ static const struct {
       "gntalloc-limit=1200,gntdev-slots=256" },
     { "maptrack", test_kernel_limit, "gntalloc-limit=1200,maptrack=256" },
     { "shared", test_shared, config },
+    { "hoard", test_hoard, config },
     { "shared-limit", test_shared_limit, "gntalloc-limit=100" },
 };
 

@@ -9,10 +9,14 @@
 
 #include "qemu/osdep.h"
 
+#include "qobject/qdict.h"
+
 #include "../frontend/xen-front-sound.h"
+#include "xen-pv-proc.h"
 #include "xen-pv-qtest.h"
 
-#define CARDS   "-device xen-pvdisplay,id=disp,connectors='64x64;64x64'," \
+#define CARDS   XEN_PV_TEST_CLOSING "1 " \
+                "-device xen-pvdisplay,id=disp,connectors='64x64;64x64'," \
                 "refresh-rate=1000,max-connects=0,max-load=100 " \
                 "-audiodev none,id=snd " \
                 "-device xen-pvsound,id=sound,streams=pc,audiodev=snd," \
@@ -46,15 +50,20 @@
  *
  * @heap_kib: memory of QEMU's own, KiB: not shared with anybody
  * @files: open descriptors
+ * @threads: threads
  * @areas: mapped areas of memory
- * @mapped, @refs, @ports, @handles: what the fake Xen has given out
+ * @mappings: those of the display, by its own count
+ * @mapped, @shared, @refs, @ports, @handles: what the fake Xen has given out
  * @nodes: nodes in xenstore below the domain and below the backend
  */
 typedef struct Sizes {
     uint64_t heap_kib;
     uint64_t files;
+    uint64_t threads;
     uint64_t areas;
+    uint64_t mappings;
     uint64_t mapped;
+    uint64_t shared;
     uint64_t refs;
     uint64_t ports;
     uint64_t handles;
@@ -76,48 +85,9 @@ static uint64_t how_often(uint64_t count)
 
 /* ------------------------------------------------------------------ sizes */
 
-static uint64_t count_entries(pid_t pid, const char *what)
-{
-    g_autofree char *path = g_strdup_printf("/proc/%d/%s", (int)pid, what);
-    GDir *dir = g_dir_open(path, 0, NULL);
-    uint64_t count = 0;
-
-    g_assert_nonnull(dir);
-    while (g_dir_read_name(dir)) {
-        count++;
-    }
-    g_dir_close(dir);
-    return count;
-}
-
-static char *read_proc(pid_t pid, const char *what)
-{
-    g_autofree char *path = g_strdup_printf("/proc/%d/%s", (int)pid, what);
-    char *text = NULL;
-
-    g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
-    return text;
-}
-
-static uint64_t count_areas(pid_t pid)
-{
-    g_autofree char *text = read_proc(pid, "maps");
-    uint64_t count = 0;
-    char *at;
-
-    for (at = text; (at = strchr(at, '\n')); at++) {
-        count++;
-    }
-    return count;
-}
-
 static uint64_t private_kib(pid_t pid)
 {
-    g_autofree char *text = read_proc(pid, "smaps_rollup");
-    const char *at = strstr(text, "Private_Dirty:");
-
-    g_assert_nonnull(at);
-    return g_ascii_strtoull(at + strlen("Private_Dirty:"), NULL, 10);
+    return xen_pv_proc_number(pid, "smaps_rollup", "Private_Dirty:");
 }
 
 typedef struct Settling {
@@ -163,6 +133,16 @@ static uint64_t count_nodes(XenGuest *guest, const char *path)
     return count;
 }
 
+static uint64_t count_mappings(Scene *s)
+{
+    QObject *status = xen_pv_test_get(&s->test, "disp", "status");
+    QDict *cache = qdict_get_qdict(qobject_to(QDict, status), "cache");
+    uint64_t count = qdict_get_int(cache, "mappings");
+
+    qobject_unref(status);
+    return count;
+}
+
 static void take_sizes(Scene *s, Sizes *sizes)
 {
     pid_t pid = qtest_pid(s->test.qts);
@@ -170,9 +150,12 @@ static void take_sizes(Scene *s, Sizes *sizes)
 
     g_assert_cmpint(xen_guest_stats(s->test.guest, &stats), ==, 0);
     sizes->heap_kib = settled_kib(s);
-    sizes->files = count_entries(pid, "fd");
-    sizes->areas = count_areas(pid);
+    sizes->files = xen_pv_proc_entries(pid, "fd");
+    sizes->threads = xen_pv_proc_entries(pid, "task");
+    sizes->areas = xen_pv_proc_areas(pid);
+    sizes->mappings = count_mappings(s);
     sizes->mapped = stats.mapped;
+    sizes->shared = stats.shared;
     sizes->refs = stats.refs;
     sizes->ports = stats.ports;
     sizes->handles = stats.handles;
@@ -195,16 +178,23 @@ static void compare(const char *what, uint64_t times, const Sizes *before,
            "growth of each");
     print_row("private memory, KiB", before->heap_kib, after->heap_kib,
               times);
-    print_row("open files", before->files, after->files, times);
+    print_row("open descriptors", before->files, after->files, times);
+    print_row("threads", before->threads, after->threads, times);
     print_row("areas of memory", before->areas, after->areas, times);
-    print_row("mapped pages", before->mapped, after->mapped, times);
+    print_row("mappings of the display", before->mappings, after->mappings,
+              times);
+    print_row("map-track entries", before->mapped, after->mapped, times);
+    print_row("shared pages", before->shared, after->shared, times);
     print_row("references in use", before->refs, after->refs, times);
     print_row("bound ports", before->ports, after->ports, times);
     print_row("open grant devices", before->handles, after->handles, times);
     print_row("nodes in xenstore", before->nodes, after->nodes, times);
 
     g_assert_cmpuint(after->files, ==, before->files);
+    g_assert_cmpuint(after->threads, <=, before->threads);
+    g_assert_cmpuint(after->mappings, ==, before->mappings);
     g_assert_cmpuint(after->mapped, ==, before->mapped);
+    g_assert_cmpuint(after->shared, ==, before->shared);
     g_assert_cmpuint(after->refs, ==, before->refs);
     g_assert_cmpuint(after->ports, ==, before->ports);
     g_assert_cmpuint(after->handles, ==, before->handles);

@@ -10,13 +10,18 @@
 
 #include "xen-pv-manual.h"
 
-/* As the compiler was run, so are the tests: in QEMU's build directory */
+/*
+ * As the compiler was run, so are the tests: in QEMU's build directory.  Those
+ * of the plugin are told where the checkout is.
+ */
 #define SOURCE_DIR "/../../"
 
 char **xen_pv_manual_page(const char *name)
 {
+    const char *checkout = g_getenv("XEN_PV_CHECKOUT");
     g_autofree char *here = g_path_get_dirname(__FILE__);
-    g_autofree char *path = g_strconcat(here, SOURCE_DIR,
+    g_autofree char *path = g_strconcat(checkout ? checkout : here,
+                                        checkout ? "/" : SOURCE_DIR,
                                         "docs/system/devices/", name, NULL);
     g_autofree char *text = NULL;
     GError *err = NULL;

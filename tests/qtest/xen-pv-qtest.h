@@ -34,8 +34,10 @@ typedef struct XenPvTest {
  * @testbed: further options of the fake Xen: "" or ",NAME=VALUE..."
  * @args: further arguments of QEMU
  *
- * "DIR/" in these is the test's folder.
+ * "DIR/" in these is the test's folder.  A card that is left shows Closing for
+ * no longer than it has to be seen, unless @args have XEN_PV_TEST_CLOSING.
  */
+#define XEN_PV_TEST_CLOSING "-global xen-pv-backend.x-closing-time="
 void xen_pv_test_start(XenPvTest *t, const char *testbed, const char *args);
 
 /**

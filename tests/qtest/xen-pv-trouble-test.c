@@ -308,13 +308,37 @@ static void fill_buffers(Trouble *t)
     g_assert_cmpuint(xen_front_pgdir_free(pgdir), ==, 0);
 }
 
-static int64_t load_waits(Trouble *t)
+/* All that QEMU allocates stays in use, until there is no room for more */
+static void allocate_buffers(Trouble *t)
 {
-    QObject *status = xen_pv_test_get(&t->qemu, "disp0", "status");
-    int64_t waits = qdict_get_int(qobject_to(QDict, status), "load-waits");
+    XenFrontPgdir *pgdirs[32];
+    int i, count = 0, status = 0;
 
-    qobject_unref(status);
-    return waits;
+    connect_display(t);
+    while (!status) {
+        g_assert_cmpint(count, <, ARRAY_SIZE(pgdirs));
+        pgdirs[count] = xen_front_pgdir_new_be_alloc(t->qemu.guest, 4096);
+        count++;
+        status = xen_front_dbuf_create(t->qemu.display, count, 32, 32, 32,
+                                       4096, XENDISPL_DBUF_FLG_REQ_ALLOC,
+                                       xen_front_pgdir_ref(pgdirs[count - 1]),
+                                       0);
+    }
+    g_assert_cmpint(status, ==, -ENOSPC);
+    for (i = 0; i < count; i++) {
+        if (i < count - 1) {
+            xen_front_dbuf_destroy(t->qemu.display, i + 1);
+        }
+        g_assert_cmpuint(xen_front_pgdir_free(pgdirs[i]), ==, 0);
+    }
+}
+
+static bool log_has(Trouble *t, const char *phrase)
+{
+    g_autoptr(GString) log = g_string_new("");
+
+    say_log(t, log);
+    return strstr(log->str, phrase);
 }
 
 static void ask_too_much(Trouble *t)
@@ -327,7 +351,7 @@ static void ask_too_much(Trouble *t)
         g_assert_cmpint(xen_front_dbuf_create(t->qemu.display, 1, 0, 0, 0,
                                               8 << 20, 0, ref, 0), ==, 0);
         g_assert_cmpint(xen_front_dbuf_destroy(t->qemu.display, 1), ==, 0);
-    } while (!load_waits(t));
+    } while (!log_has(t, "max-load"));
     g_assert_cmpuint(xen_front_pgdir_free(pgdir), ==, 0);
 }
 
@@ -454,6 +478,14 @@ static void record_from_wav(Trouble *t)
     open_stream(t, 0, -ENODEV);
 }
 
+static void open_short_buffer(Trouble *t)
+{
+    connect_sound(t);
+    g_assert_cmpint(xen_front_stream_open(&t->sound->streams[0], RATE,
+                                          XENSND_PCM_FORMAT_S16_LE, 2, 512,
+                                          256), ==, -EINVAL);
+}
+
 static void open_beyond_max_pages(Trouble *t)
 {
     connect_sound(t);
@@ -528,8 +560,14 @@ static const Mistake mistakes[] = {
     { "refused", DISPLAY, "", ask_for_unknown_framebuffer },
     { "max-pages", DISPLAY ",max-pages=400", "", draw_beyond_max_pages },
     { "max-buffers", DISPLAY ",max-buffers=2", "", fill_buffers },
+    { "full-pages", DISPLAY ",be-alloc=on,max-pages=4", ",dom0-pages=64",
+      allocate_buffers },
+    { "max-mappings", DISPLAY ",be-alloc=on,max-mappings=16",
+      ",dom0-pages=64", allocate_buffers },
     { "maptrack", DISPLAY, ",maptrack=300", draw_beyond_limit },
     { "gntdev-limit", DISPLAY, ",limit=300", draw_beyond_limit },
+    { "vnc-cuts", "-device xen-pvdisplay,id=disp0,connectors=5760x1080 "
+      "-vnc unix:DIR/vnc", "", connect_display },
     { "max-load", DISPLAY ",max-load=1", "", ask_too_much },
     { "max-connects", DISPLAY ",max-connects=1", "", connect_too_often },
     { "ring", DISPLAY, "", break_ring },
@@ -547,6 +585,7 @@ static const Mistake mistakes[] = {
       record_from_wav },
     { "sound-max-pages", SOUND "streams=pp,max-pages=6", "",
       open_beyond_max_pages },
+    { "short-buffer", SOUND "streams=p", "", open_short_buffer },
     { "given-up", SOUND "streams=p", "", give_up },
     { "sound-format", AUDIO "-global xen-pvsound.audiodev=snd", "",
       attach_bad_format },

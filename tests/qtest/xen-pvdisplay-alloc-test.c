@@ -114,53 +114,71 @@ static void test_alloc(const void *testbed)
     g_assert_cmpuint(xen_front_buffer_free(b), ==, 0);
     g_assert_cmpint(xen_front_dbuf_destroy(t.display, COOKIE_B), ==, 0);
     xen_pv_check_screen(&t, "disp0", 0, WIDTH, HEIGHT, 3);
-    test_stats(&t, &stats);
-    g_assert_cmpuint(stats.shared, ==, PAGES);
-    g_assert_cmpuint(stats.lingering, ==, 0);
     g_assert_cmpint(xen_front_dbuf_destroy(t.display, COOKIE_B), ==, -ENOENT);
 
-    /* Buffers that are left go with the connection */
-    xen_pv_test_unload(&t);
+    /* The pages are kept for the next buffer, also over connections */
     test_stats(&t, &stats);
-    g_assert_cmpuint(stats.lingering, ==, PAGES);
+    g_assert_cmpuint(stats.shared, ==, 2 * PAGES);
+    g_assert_cmpuint(stats.lingering, ==, 0);
+    xen_pv_test_unload(&t);
     g_assert_cmpuint(xen_front_buffer_free(a), ==, 0);
     test_stats(&t, &stats);
+    g_assert_cmpuint(stats.shared, ==, 2 * PAGES);
     g_assert_cmpuint(stats.lingering, ==, 0);
+    xen_pv_test_connect(t.display);
+    a = new_buffer(&t, COOKIE_A);
+    g_assert_cmpuint(a->pgdir->data[0], ==, 0);
+    g_assert_cmpuint(a->pgdir->data[a->pgdir->size - 1], ==, 0);
+    test_stats(&t, &stats);
+    g_assert_cmpuint(stats.shared, ==, 2 * PAGES);
+    g_assert_cmpuint(stats.share_calls, ==, 2);
+    g_assert_cmpuint(xen_front_buffer_free(a), ==, 0);
+    xen_pv_test_unload(&t);
     xen_pv_test_end(&t);
 }
 
-/* A guest that keeps its mappings keeps its pages, and nobody else's */
+/*
+ * A guest that keeps its mappings keeps its pages, and nobody else's: it gets
+ * them again, however often it asks, and over connections
+ */
 static void test_lingering(const void *testbed)
 {
+    XenFrontBuffer *held[8], *b;
     XenGuestStats stats;
-    XenFrontBuffer *a, *b, *c;
     XenPvTest t;
+    int i;
 
     xen_pv_test_start(&t, testbed, CARD);
-    xen_pv_test_connect(t.display);
-    a = new_buffer(&t, COOKIE_A);
-    xen_front_buffer_draw(a, 1);
-    g_assert_cmpint(xen_front_dbuf_destroy(t.display, COOKIE_A), ==, 0);
-    test_stats(&t, &stats);
-    g_assert_cmpuint(stats.shared, ==, 0);
-    g_assert_cmpuint(stats.lingering, ==, PAGES);
+    for (i = 0; i < ARRAY_SIZE(held); i++) {
+        if (i % 2 == 0) {
+            xen_pv_test_connect(t.display);
+        }
+        held[i] = new_buffer(&t, COOKIE_A + i);
+        g_assert_cmpuint(held[i]->pgdir->data[PAGES], ==, 0);
+        xen_front_buffer_draw(held[i], 1);
+        g_assert_cmpint(xen_front_dbuf_destroy(t.display, COOKIE_A + i), ==,
+                        0);
+        test_stats(&t, &stats);
+        g_assert_cmpuint(stats.shared, ==, PAGES);
+        g_assert_cmpuint(stats.share_calls, ==, 1);
+        if (i % 2) {
+            g_assert_cmpint(xen_front_display_unload(t.display), ==, 0);
+        }
+    }
 
-    /* No page of another buffer is one of these */
+    /* What it does by its old mappings is seen in its own picture alone */
+    xen_pv_test_connect(t.display);
     b = new_buffer(&t, COOKIE_B);
     xen_front_buffer_draw(b, 2);
-    xen_front_buffer_draw(a, 3);
     g_assert_cmpint(show(&t, b), ==, 0);
     xen_pv_check_screen(&t, "disp0", 0, WIDTH, HEIGHT, 2);
-
-    /* There is an end to it, and what was lingering can be used again */
-    g_assert_cmpint(xen_front_dbuf_destroy(t.display, COOKIE_B), ==, 0);
-    c = alloc_buffer(&t, COOKIE_A);
-    g_assert_cmpint(alloc_create(&t, c), ==, -ENOSPC);
+    xen_front_buffer_draw(held[0], 3);
+    xen_pv_check_screen(&t, "disp0", 0, WIDTH, HEIGHT, 3);
     g_assert_cmpuint(xen_front_buffer_free(b), ==, 0);
-    g_assert_cmpint(alloc_create(&t, c), ==, 0);
-    g_assert_cmpuint(xen_front_buffer_free(c), ==, 0);
+    for (i = 0; i < ARRAY_SIZE(held); i++) {
+        g_assert_cmpuint(xen_front_buffer_free(held[i]), ==, 0);
+    }
     xen_pv_test_unload(&t);
-    g_assert_cmpuint(xen_front_buffer_free(a), ==, 0);
     xen_pv_test_end(&t);
 }
 
@@ -206,14 +224,13 @@ static void test_failures(const void *testbed)
                     ==, 0);
     check_refused(&t, a, -EINVAL);
     b = new_buffer(&t, COOKIE_B);
-    g_assert_cmpint(alloc_create(&t, a), ==, 0);
-    g_assert_cmpint(xen_front_dbuf_destroy(t.display, COOKIE_A), ==, 0);
-    memset(xen_front_pgdir_page(a->pgdir, 0), 0, XEN_GUEST_PAGE);
 
-    /* The end of what there is */
+    /* The end of what there is; later there is some */
     g_assert_cmpint(xen_guest_call(t.guest, NULL, "fail share 1 %d", ENOSPC),
                     ==, 0);
     check_refused(&t, a, -ENOSPC);
+    g_assert_cmpint(alloc_create(&t, a), ==, 0);
+    g_assert_cmpint(xen_front_dbuf_destroy(t.display, COOKIE_A), ==, 0);
     xen_front_buffer_draw(b, 5);
     g_assert_cmpint(show(&t, b), ==, 0);
     xen_pv_check_screen(&t, "disp0", 0, WIDTH, HEIGHT, 5);
@@ -392,6 +409,38 @@ static void edid_timing(const uint8_t *edid, uint32_t size, Timing *timing)
     timing->vblank = lduw_le_p(d + 17) + 1;
 }
 
+static const uint8_t *edid_ranges(const uint8_t *edid)
+{
+    const uint8_t *d;
+
+    for (d = edid + 54; d < edid + 126; d += 18) {
+        if (!d[0] && !d[1] && d[3] == 0xfd) {
+            return d;
+        }
+    }
+    return NULL;
+}
+
+/* If there are range limits, the timing is within them, as it stands */
+static void check_ranges(const uint8_t *edid, const Timing *timing)
+{
+    const uint8_t *d = edid_ranges(edid);
+    double clock = timing->clock * 10000.0;
+    double line = timing->width + timing->hblank;
+    double frame = line * (timing->height + timing->vblank);
+
+    if (!d) {
+        return;
+    }
+    g_assert_cmpfloat(d[5], <=, clock / frame);
+    g_assert_cmpfloat(d[6] + (d[4] & 2 ? 255 : 0), >=, clock / frame);
+    g_assert_cmpfloat(d[7] * 1000, <=, clock / line);
+    g_assert_cmpfloat((d[8] + (d[4] & 8 ? 255 : 0)) * 1000.0, >=,
+                      clock / line);
+    g_assert_cmpfloat(d[9] * 10e6, >=, clock);
+    g_assert_cmphex(d[4] & ~0x0a, ==, 0);
+}
+
 static void check_edid(const uint8_t *edid, uint32_t size, uint32_t width,
                        uint32_t height, uint32_t rate, const char *name,
                        const char *serial)
@@ -420,6 +469,7 @@ static void check_edid(const uint8_t *edid, uint32_t size, uint32_t width,
     /* The clock says which rate that makes, to half a Hz */
     g_assert_cmpuint((timing.clock * 10000ull + pixels / 2) / pixels, ==,
                      rate);
+    check_ranges(edid, &timing);
 }
 
 /* A connector, its options, and what its EDID must say */
@@ -430,8 +480,13 @@ static const struct {
     uint32_t size;
     const char *id;
     const char *name;
+    bool no_ranges;
 } monitors[] = {
     { 640, 480, 60, 256, "a", "a" },
+    { 800, 600, 24, 256, "slow", "slow" },
+    { 1024, 768, 200, 256, "fast", "fast" },
+    { 640, 480, 500, 256, "faster", "faster" },
+    { 320, 200, 1000, 256, "fastest", "fastest", true },
     { 1920, 1080, 60, 256, "LEFT", "LEFT" },
     { 1920, 1080, 144, 256, "LEFT-OF-THE-DESK", "LEFT-OF-THE-" },
     { 2560, 1440, 60, 256, "1", "1" },
@@ -439,7 +494,7 @@ static const struct {
     { 3840, 2160, 60, 384, "4K", "4K" },
     { 3840, 2160, 30, 256, "4K", "4K" },
     { 4096, 2160, 60, 384, "4K", "4K" },
-    { 8192, 8192, 60, 384, "8K", "8K" },
+    { 8192, 8192, 60, 384, "8K", "8K", true },
 };
 
 static void test_edid(const void *testbed)
@@ -472,6 +527,8 @@ static void test_edid(const void *testbed)
             check_edid(pgdir->data, size, monitors[i].width,
                        monitors[i].height, monitors[i].rate,
                        j ? "2nd" : monitors[i].name, j ? "2" : "1");
+            g_assert_cmpint(!edid_ranges(pgdir->data), ==,
+                            monitors[i].no_ranges);
             g_assert_cmpuint(pgdir->data[size], ==, 0xee);
         }
         test_stats(&t, &after);

@@ -300,14 +300,12 @@ static void test_two_connectors(const void *testbed)
     xen_pv_test_end(&t);
 }
 
-/* The pages that a row-by-row view from (x, y) of the connector covers */
+/* The pages of the rows that the connector shows from @y on */
 static uint64_t visible_pages(const XenFrontBuffer *buffer,
-                              const XenFrontConnector *c, uint32_t x,
-                              uint32_t y)
+                              const XenFrontConnector *c, uint32_t y)
 {
-    uint64_t first = (uint64_t)y * buffer->stride + x * 4;
-    uint64_t last = first + (uint64_t)(c->height - 1) * buffer->stride +
-                    c->width * 4 - 1;
+    uint64_t first = (uint64_t)y * buffer->stride;
+    uint64_t last = first + (uint64_t)c->height * buffer->stride - 1;
 
     return last / XEN_GUEST_PAGE - first / XEN_GUEST_PAGE + 1;
 }
@@ -343,7 +341,7 @@ static void test_lazy(const void *testbed)
     if (!t.single_map) {
         g_assert_cmpuint(after.map_calls - before.map_calls, ==, 1);
         g_assert_cmpuint(after.mapped - before.mapped, ==,
-                         visible_pages(buffer, right(&t), 100, 300));
+                         visible_pages(buffer, right(&t), 300));
     }
     check_screen_at(&t, "disp0", 1, RIGHT_WIDTH, RIGHT_HEIGHT, 5, 100, 300);
 
@@ -1144,9 +1142,9 @@ static void test_refused_options(const void *testbed)
     static const char *const good[] = { "300x200", NULL };
     XenPvTest t;
 
-    xen_pv_test_start(&t, testbed, "-global xen-pvdisplay.max-pages=0");
+    xen_pv_test_start(&t, testbed, "-global xen-pvdisplay.max-pages=262145");
     xen_pv_test_attach(t.display, "0", good);
-    check_card_refused(&t, "max-pages=0 is not between 1 and");
+    check_card_refused(&t, "max-pages=262145 is not between 1 and");
     xen_pv_test_end(&t);
 }
 
@@ -1962,7 +1960,12 @@ static const BadOptions bad_options[] = {
       "refresh-rate" },
     { "rate 1001", PVDISPLAY "connectors=800x600,refresh-rate=1001",
       "refresh-rate" },
-    { "pages 0", PVDISPLAY "connectors=800x600,max-pages=0", "max-pages" },
+    { "pages 2^18+1", PVDISPLAY "connectors=800x600,max-pages=262145",
+      "max-pages" },
+    { "mappings 15", PVDISPLAY "connectors=800x600,max-mappings=15",
+      "max-mappings" },
+    { "mappings 32769", PVDISPLAY "connectors=800x600,max-mappings=32769",
+      "max-mappings" },
     { "pages 2^32-1", PVDISPLAY "connectors=800x600,max-pages=4294967295",
       "max-pages" },
     { "no buffers", PVDISPLAY "connectors=800x600,max-buffers=0",

@@ -1471,6 +1471,49 @@ static void test_vnc_late_card(const void *testbed)
     xen_pv_test_end(&t);
 }
 
+/*
+ * What QEMU's VNC server cuts off is told of once it is known that there is
+ * one; screendump is right
+ */
+static void test_vnc_beyond(const void *testbed)
+{
+    g_autofree char *path = NULL;
+    g_autofree char *log = NULL;
+    XenFrontBuffer *b;
+    QDict *status;
+    char *line;
+    XenPvTest t;
+    int i;
+
+    xen_pv_test_start(&t, testbed,
+                      "-device xen-pvdisplay,id=disp0,"
+                      "connectors='5760x64;64x64' "
+                      "-vnc unix:DIR/vnc,display=disp0 2>DIR/log");
+    for (i = 0; i < 2; i++) {
+        xen_pv_test_connect(t.display);
+        b = new_buffer(t.display, 5760, 64, 1);
+        xen_front_buffer_draw(b, 3);
+        show(&t.display->connectors[0], b);
+        xen_pv_check_screen(&t, "disp0", 0, 5760, 64, 3);
+        end_buffer(t.display, b);
+        xen_pv_test_unload(&t);
+    }
+    status = get_status(&t);
+    g_assert_true(qdict_get_bool(get_item(status, "connectors", 0),
+                                 "vnc-cuts"));
+    g_assert_false(qdict_get_bool(get_item(status, "connectors", 1),
+                                  "vnc-cuts"));
+    g_assert_false(qdict_haskey(status, "last-error"));
+    qobject_unref(status);
+
+    path = g_build_filename(t.dir, "log", NULL);
+    g_assert_true(g_file_get_contents(path, &log, NULL, NULL));
+    line = strstr(log, "connector 0 of 5760x64 is larger than 5120x2160");
+    g_assert_nonnull(line);
+    g_assert_null(strstr(strchr(line, '\n'), "is larger than"));
+    xen_pv_test_end(&t);
+}
+
 static const XenPvCase cases[] = {
     { "formats/all", test_formats },
     { "formats/conversions", test_conversions },
@@ -1483,6 +1526,7 @@ static const XenPvCase cases[] = {
     { "vnc/blocked", test_vnc_blocked },
     { "vnc/mid-update", test_vnc_mid_update },
     { "vnc/slow-update", test_vnc_slow_update },
+    { "vnc/beyond", test_vnc_beyond },
     { "vnc/crowd", test_vnc_crowd },
     { "vnc/late-card", test_vnc_late_card },
 };

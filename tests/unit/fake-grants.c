@@ -340,6 +340,7 @@ static void account(FakeGrants *f, const FakeMap *map, int sign)
     f->live_maps += sign;
     f->live_pages += sign * (int64_t)map->count;
     f->live_writable += map->writable ? sign * (int64_t)map->count : 0;
+    f->max_live_maps = MAX(f->max_live_maps, f->live_maps);
     f->max_live_pages = MAX(f->max_live_pages, f->live_pages);
 }
 
@@ -398,8 +399,13 @@ static void forget_map(FakeGrants *f, void *addr, const uint32_t *refs,
 static void fake_unmap(void *opaque, void *addr, const uint32_t *refs,
                        uint32_t count)
 {
-    forget_map(opaque, addr, refs, count);
+    FakeGrants *f = opaque;
+
+    forget_map(f, addr, refs, count);
     g_assert_cmpint(munmap(addr, count * PAGE), ==, 0);
+    if (f->on_unmapped) {
+        f->on_unmapped(f, addr, count, f->unmapped_opaque);
+    }
 }
 
 static int32_t fake_share(void *opaque, uint32_t count, uint32_t *refs,
@@ -437,10 +443,10 @@ static int32_t fake_share(void *opaque, uint32_t count, uint32_t *refs,
     return 0;
 }
 
-/* All of an unshare but the munmap() */
-static void forget_share(FakeGrants *f, void *addr, const uint32_t *refs,
+static void fake_unshare(void *opaque, void *addr, const uint32_t *refs,
                          uint32_t count)
 {
+    FakeGrants *f = opaque;
     FakeShare *share = g_hash_table_lookup(f->shares, addr);
     uint32_t i;
 
@@ -453,33 +459,26 @@ static void forget_share(FakeGrants *f, void *addr, const uint32_t *refs,
     f->unshare_calls++;
     f->shared_pages -= count;
     g_hash_table_remove(f->shares, addr);
-}
-
-static void fake_unshare(void *opaque, void *addr, const uint32_t *refs,
-                         uint32_t count)
-{
-    forget_share(opaque, addr, refs, count);
     g_assert_cmpint(munmap(addr, count * PAGE), ==, 0);
 }
 
 static int32_t fake_replace(void *opaque, void *addr, const uint32_t *refs,
-                            uint32_t count, uint32_t shared, void *copy)
+                            uint32_t count, void *copy)
 {
     FakeGrants *f = opaque;
 
     f->replace_calls++;
     if (f->refuse_replace_in && --f->refuse_replace_in == 0) {
+        if (f->refuse_replace_errno > 0) {
+            fake_unmap(f, addr, refs, count);
+        }
         return f->refuse_replace_errno;
     }
     if (mremap(copy, count * PAGE, count * PAGE,
                MREMAP_MAYMOVE | MREMAP_FIXED, addr) == MAP_FAILED) {
         return -errno;
     }
-    if (shared) {
-        forget_share(f, addr, refs, count);
-    } else {
-        forget_map(f, addr, refs, count);
-    }
+    forget_map(f, addr, refs, count);
     return 0;
 }
 

@@ -30,6 +30,7 @@ typedef void (*FakeGrantsHook)(FakeGrants *f, const uint32_t *refs,
  * @replace_calls: calls of replace; they count as calls of unmap, too
  * @refused: calls of map that failed
  * @live_maps: mappings that exist now
+ * @max_live_maps: most mappings that existed at once
  * @live_pages: pages mapped now
  * @live_writable: of these, pages mapped writable
  * @max_live_pages: most pages that were mapped at once
@@ -50,6 +51,8 @@ typedef void (*FakeGrantsHook)(FakeGrants *f, const uint32_t *refs,
  * @on_share: called with the references that were shared, before share
  *     returns
  * @hook_opaque: handed to all of them
+ * @on_unmapped: called when an address was unmapped, before unmap returns
+ * @unmapped_opaque: handed to it
  */
 struct FakeGrants {
     uint64_t map_calls;
@@ -57,6 +60,7 @@ struct FakeGrants {
     uint64_t replace_calls;
     uint64_t refused;
     uint64_t live_maps;
+    uint64_t max_live_maps;
     uint64_t live_pages;
     uint64_t live_writable;
     uint64_t max_live_pages;
@@ -74,6 +78,9 @@ struct FakeGrants {
     FakeGrantsHook on_unmap;
     FakeGrantsHook on_share;
     void *hook_opaque;
+    void (*on_unmapped)(FakeGrants *f, void *addr, uint32_t count,
+                        void *opaque);
+    void *unmapped_opaque;
 
     /* the rest is private */
     int fd;
@@ -153,7 +160,10 @@ bool fake_grants_refuse(FakeGrants *f, uint64_t nth, int32_t err);
 /** fake_grants_refuse_share: the same for calls of share */
 bool fake_grants_refuse_share(FakeGrants *f, uint64_t nth, int32_t err);
 
-/** fake_grants_refuse_replace: the same for calls of replace */
+/**
+ * fake_grants_refuse_replace: the same for calls of replace; with an @err of
+ *     1 it unmaps, but does not replace
+ */
 bool fake_grants_refuse_replace(FakeGrants *f, uint64_t nth, int32_t err);
 
 /**

@@ -188,6 +188,7 @@ static void test_budget(void)
 
     /* More than there is: costs nothing, and nobody is evicted for it */
     g_assert_cmpint(try_pin(&object, 0, 9), ==, -ENOSPC);
+    g_assert_cmpuint(c.map->full, ==, XEN_PGDIR_FULL_PAGES);
     g_assert_cmpuint(c.f->map_calls, ==, calls);
     g_assert_true(cached(&object, 0, 3));
 
@@ -270,12 +271,13 @@ static void test_retry(void)
         g_assert_cmpuint(c.f->live_pages, ==, 6);
         /* Directories get room, too */
         ref = fake_grants_alloc(c.f, true);
-        g_assert_cmpint(xen_grant_map_pages(c.map, &ref, 1, false, &addr),
+        g_assert_cmpint(xen_grant_map_page(c.map, ref, false, &addr),
                         ==, 0);
         g_assert_cmpuint(c.f->live_pages, ==, 3);
         xen_grant_map_unmap_pages(c.map, addr, &ref, 1);
         /* And when there is none left to give, the error comes through */
         g_assert_cmpint(try_pin(&object, 10, 5), ==, errors[i]);
+        g_assert_cmpuint(c.map->full, ==, 0);
         g_assert_cmpuint(stamp_at(held, 1), ==, 1);
         xen_grant_map_unpin(held);
         xen_grant_map_object_clear(&object);

@@ -297,6 +297,28 @@ static void test_changes(Fixture *f, const void *data)
     check_stats(f, 0, 1, 0);
 }
 
+/*
+ * What the first pin found holds: a later one for writing looks at whether the
+ * entry may be written, and at nothing else
+ */
+static void test_upgrade(Fixture *f, const void *data)
+{
+    uint32_t frame;
+
+    grant(f, 9, 12, IDLE);
+    g_assert_cmpint(pin(f, 9, false, &frame), ==, GNTST_okay);
+    f->shared[9].domid = OTHER;
+    f->shared[9].flags = GTF_accept_transfer | GTF_reading;
+    g_assert_cmpint(pin(f, 9, true, &frame), ==, GNTST_okay);
+    g_assert_cmpuint(frame, ==, 12);
+    unpin(f, 9, true);
+    f->shared[9].flags |= GTF_readonly;
+    g_assert_cmpint(pin(f, 9, true, &frame), ==, GNTST_general_error);
+    unpin(f, 9, false);
+    /* The next is the first again */
+    g_assert_cmpint(pin(f, 9, false, &frame), ==, GNTST_general_error);
+}
+
 static void test_count(Fixture *f, const void *data)
 {
     uint32_t frame;
@@ -1707,6 +1729,7 @@ int main(int argc, char **argv)
     add("shared/changes-while-mapped", test_changes);
     add("active/in-use-flags", test_pins);
     add("active/refusals", test_refusals);
+    add("active/upgrade", test_upgrade);
     add("active/counts-finite", test_count);
     add("active/frame-kept", test_given_back);
     add("track/finite", test_track);

@@ -442,11 +442,85 @@ static void test_unusable(Store *store, const void *data)
     g_free(why);
 }
 
+/* A screen's clock is kept to a thousandth of a Hz */
+static void test_rates(void)
+{
+    g_assert_cmpuint(xen_pvdisplay_rate(0, 60000), ==, 60000);
+    g_assert_cmpuint(xen_pvdisplay_rate(59951, 60000), ==, 59951);
+    g_assert_cmpuint(xen_pvdisplay_rate(1, 60000), ==, 1);
+    g_assert_cmpuint(xen_pvdisplay_rate(UINT32_MAX, 60000), ==, 1000000);
+    g_assert_cmpint(xen_pvdisplay_period_ns(60000), ==, 16666666);
+    g_assert_cmpint(xen_pvdisplay_period_ns(59951), ==, 16680288);
+    g_assert_cmpint(xen_pvdisplay_period_ns(1000000), ==, 1000000);
+}
+
+static void test_vnc_cuts(void)
+{
+    const struct {
+        XenPvMode mode;
+        bool beyond;
+    } cases[] = {
+        { { .width = 1920, .height = 1080 }, false },
+        { { .width = 5120, .height = 2160 }, false },
+        { { .width = 5121, .height = 16 }, true },
+        { { .width = 16, .height = 2161 }, true },
+        { { .width = 8192, .height = 8192 }, true },
+    };
+    int i;
+
+    for (i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_assert_cmpint(xen_pvdisplay_vnc_cuts(&cases[i].mode), ==,
+                        cases[i].beyond);
+    }
+}
+
+/* What a card may have mapped if its user does not say */
+static void test_default_pages(void)
+{
+    static const struct {
+        const char *connectors;
+        uint32_t screens;
+        uint32_t pages;
+    } cards[] = {
+        { "16x16", 1, 4096 },
+        { "1024x768", 768, 4096 },
+        { "1920x1080", 2025, 8100 },
+        { "1920x1080;1920x1080", 4050, 16200 },
+        /* rows and screens are no whole pages: each rounded up */
+        { "1023x1;1x1", 0, 0 },
+        { "1366x768;1023x769", 1025 + 769, 7176 },
+        { "3840x2160", 8100, 16384 },
+        { "8192x8192", 65536, 16384 },
+        { "8192x8192;8192x8192;8192x8192;8192x8192;"
+          "8192x8192;8192x8192;8192x8192;8192x8192;"
+          "8192x8192;8192x8192;8192x8192;8192x8192;"
+          "8192x8192;8192x8192;8192x8192;8192x8192", 1048576, 16384 },
+    };
+    unsigned int i;
+
+    for (i = 0; i < G_N_ELEMENTS(cards); i++) {
+        g_autofree char *why = NULL;
+        GArray *modes = xen_pvdisplay_parse_connectors(cards[i].connectors,
+                                                       &why);
+
+        g_assert_true(!modes == !cards[i].screens);
+        if (modes) {
+            g_assert_cmpuint(xen_pvdisplay_screen_pages(modes), ==,
+                             cards[i].screens);
+            g_assert_cmpuint(xen_pvdisplay_default_pages(modes, 16384), ==,
+                             cards[i].pages);
+            g_array_unref(modes);
+        }
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
 
     g_test_add_func("/xen/pv-config/text", test_text);
+    g_test_add_func("/xen/pv-config/rates", test_rates);
+    g_test_add_func("/xen/pv-config/vnc-cuts", test_vnc_cuts);
     g_test_add_func("/xen/pv-config/number", test_number);
     g_test_add_func("/xen/pv-config/version", test_version);
     g_test_add_func("/xen/pv-config/resolution", test_resolution);
@@ -466,5 +540,6 @@ int main(int argc, char **argv)
     g_test_add("/xen/pv-config/unusable", Store, NULL, set_up, test_unusable,
                tear_down);
 
+    g_test_add_func("/xen/pvdisplay/default-pages", test_default_pages);
     return g_test_run();
 }

@@ -10,34 +10,27 @@
 
 #include "qemu/osdep.h"
 
-#include <sys/mman.h>
 #include <xen/io/displif.h>
 
 #include "hw/xen/xen-pv-ring.h"
+#include "fake-front.h"
 
 #undef PAGE_SIZE
 #define PAGE_SIZE 4096
 
 typedef struct Fixture {
-    struct xen_displif_sring *sring;
-    struct xendispl_event_page *evt;
+    FakeFront front;
+    struct fake_front_sring *sring;
+    FakeFrontEvents *evt;
     XenPvRing ring;
     XenPvEvents events;
 } Fixture;
 
-static void *page_new(void)
-{
-    void *page = mmap(NULL, PAGE_SIZE, PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-    g_assert_true(page != MAP_FAILED);
-    return page;
-}
-
 static void setup(Fixture *f, gconstpointer data)
 {
-    f->sring = page_new();
-    f->evt = page_new();
+    fake_front_init(&f->front);
+    f->sring = f->front.sring;
+    f->evt = f->front.evt;
     f->sring->req_event = 1;
     f->sring->rsp_event = 1;
     memset(&f->ring, 0, sizeof(f->ring));
@@ -48,13 +41,12 @@ static void teardown(Fixture *f, gconstpointer data)
 {
     xen_pv_ring_detach(&f->ring);
     xen_pv_events_detach(&f->events);
-    munmap(f->sring, PAGE_SIZE);
-    munmap(f->evt, PAGE_SIZE);
+    fake_front_free(&f->front);
 }
 
 static void *raw_slot(Fixture *f, uint32_t index)
 {
-    return (char *)f->sring + 64 + index % 32 * 64;
+    return fake_front_slot(&f->front, index);
 }
 
 static void send_request(Fixture *f, uint8_t fill)
@@ -232,19 +224,57 @@ static void assert_breaks(Fixture *f, uint32_t req_prod)
     put(f, 0);
 }
 
-/* Who says when it is enough is asked after each response */
+/* Who answers, and what it was told */
 typedef struct Served {
-    Fixture *f;
+    XenPvServer server;
+    XenPvServerOps ops;
+    unsigned int carried_out;
     unsigned int answered;
+    unsigned int notified;
     unsigned int enough;
+    int32_t status;
+    const char *why;
 } Served;
 
-static bool answer_one(void *opaque, const XenPvSlot *req)
+#define INDEX 5
+
+static int carry_out(void *engine, uint32_t index, XenPvSlot *req,
+                     XenPvSlot *rsp, const char **why)
+{
+    Served *served = engine;
+    static const XenPvSlot zero;
+
+    g_assert_cmpuint(index, ==, INDEX);
+    g_assert_cmpmem(rsp, sizeof(*rsp), &zero, sizeof(zero));
+    g_assert_null(*why);
+    *why = served->why;
+    /* The head is not the engine's, neither of the copy nor of the response */
+    memset(req, 0xee, sizeof(*req));
+    memset(rsp, 0x77, sizeof(*rsp));
+    served->carried_out++;
+    return served->status;
+}
+
+static void be_notified(void *opaque, uint32_t index)
 {
     Served *served = opaque;
 
+    g_assert_cmpuint(index, ==, INDEX);
+    served->notified++;
+}
+
+static void be_answered(void *opaque, uint32_t index, uint16_t id,
+                        uint8_t operation, int32_t status, const char *why)
+{
+    Served *served = opaque;
+
+    g_assert_cmpuint(index, ==, INDEX);
+    g_assert_cmpuint(id, ==, served->answered * 0x101);
+    g_assert_cmpuint(operation, ==, served->answered);
+    g_assert_cmpint(status, ==, served->status);
+    g_assert_cmpstr(why, ==, served->why);
     served->answered++;
-    return put(served->f, 0);
+    g_assert_cmpuint(served->carried_out, ==, served->answered);
 }
 
 static bool is_enough(void *opaque)
@@ -254,30 +284,102 @@ static bool is_enough(void *opaque)
     return served->answered >= served->enough;
 }
 
-static void test_enough(Fixture *f, gconstpointer data)
+static void served_init(Served *served)
 {
-    Served served = { .f = f, .enough = 3 };
-    bool notify, more;
+    memset(served, 0, sizeof(*served));
+    served->server.carry_out = carry_out;
+    served->server.engine = served;
+    served->server.ops = &served->ops;
+    served->server.opaque = served;
+    served->ops.notify = be_notified;
+    served->ops.answered = be_answered;
+}
+
+static void send_requests(Fixture *f, unsigned int first, unsigned int count)
+{
     unsigned int i;
 
-    xen_pv_ring_attach(&f->ring, f->sring);
-    for (i = 0; i < 10; i++) {
-        send_request(f, i);
+    for (i = 0; i < count; i++) {
+        send_request(f, first + i);
     }
-    g_assert_cmpint(xen_pv_ring_serve(&f->ring, answer_one, is_enough,
-                                      &served, &notify, &more), ==, 3);
-    g_assert_true(notify);
+}
+
+/* A response has its request's id and operation; the rest is the engine's */
+static void test_serve(Fixture *f, gconstpointer data)
+{
+    uint8_t expected[XEN_PV_SLOT_SIZE];
+    Served served;
+    bool more;
+
+    served_init(&served);
+    xen_pv_ring_attach(&f->ring, f->sring);
+    g_assert_cmpint(xen_pv_ring_serve(&f->ring, &served.server, INDEX, &more),
+                    ==, 0);
+    g_assert_cmpuint(served.notified, ==, 0);
+
+    send_requests(f, 0, 2);
+    g_assert_cmpint(xen_pv_ring_serve(&f->ring, &served.server, INDEX, &more),
+                    ==, 2);
+    g_assert_false(more);
+    g_assert_cmpuint(served.notified, ==, 1);
+    g_assert_cmpuint(served.server.requests, ==, 2);
+    g_assert_cmpuint(served.server.refused, ==, 0);
+
+    served.status = -EBADF;
+    served.why = "for no reason";
+    send_requests(f, 2, 1);
+    g_assert_cmpint(xen_pv_ring_serve(&f->ring, &served.server, INDEX, &more),
+                    ==, 1);
+    g_assert_cmpuint(served.server.requests, ==, 3);
+    g_assert_cmpuint(served.server.refused, ==, 1);
+    memset(expected, 0x77, sizeof(expected));
+    memset(expected, 2, 3);
+    expected[3] = 0;
+    memcpy(expected + 4, &served.status, 4);
+    g_assert_cmpmem(raw_slot(f, 2), sizeof(expected), expected,
+                    sizeof(expected));
+
+    /* The frontend asked for no notification of these */
+    served.notified = 0;
+    f->sring->rsp_event = 100;
+    send_requests(f, 3, 1);
+    g_assert_cmpint(xen_pv_ring_serve(&f->ring, &served.server, INDEX, &more),
+                    ==, 1);
+    g_assert_cmpuint(served.notified, ==, 0);
+
+    /* What cannot be is neither answered nor asked for */
+    f->sring->req_prod += 33;
+    g_assert_cmpint(xen_pv_ring_serve(&f->ring, &served.server, INDEX, &more),
+                    ==, -EPROTO);
+    g_assert_false(more);
+    g_assert_cmpuint(served.answered, ==, 4);
+}
+
+/* Who says when it is enough is asked after each response */
+static void test_enough(Fixture *f, gconstpointer data)
+{
+    Served served;
+    bool more;
+
+    served_init(&served);
+    served.ops.enough = is_enough;
+    served.enough = 3;
+    xen_pv_ring_attach(&f->ring, f->sring);
+    send_requests(f, 0, 10);
+    g_assert_cmpint(xen_pv_ring_serve(&f->ring, &served.server, INDEX, &more),
+                    ==, 3);
     g_assert_true(more);
+    g_assert_cmpuint(served.notified, ==, 1);
     g_assert_cmpuint(f->sring->rsp_prod, ==, 3);
 
     /* The next call goes on where that one ended */
     served.enough = 9;
-    g_assert_cmpint(xen_pv_ring_serve(&f->ring, answer_one, is_enough,
-                                      &served, &notify, &more), ==, 6);
+    g_assert_cmpint(xen_pv_ring_serve(&f->ring, &served.server, INDEX, &more),
+                    ==, 6);
     g_assert_true(more);
     served.enough = UINT_MAX;
-    g_assert_cmpint(xen_pv_ring_serve(&f->ring, answer_one, is_enough,
-                                      &served, &notify, &more), ==, 1);
+    g_assert_cmpint(xen_pv_ring_serve(&f->ring, &served.server, INDEX, &more),
+                    ==, 1);
     g_assert_false(more);
     g_assert_cmpuint(served.answered, ==, 10);
 }
@@ -465,6 +567,7 @@ int main(int argc, char **argv)
     ADD("copy-once", test_copy_once);
     ADD("index-wrap", test_index_wrap);
     ADD("reattach", test_reattach);
+    ADD("serve", test_serve);
     ADD("enough", test_enough);
     ADD("overflow", test_overflow);
     ADD("holdoff", test_holdoff);

@@ -9,18 +9,7 @@
 #include <sys/mman.h>
 #include "grant-map.h"
 
-/*
- * Without it the kernel takes the address for a hint, which is as good here:
- * the address that comes back is compared.
- */
-#ifndef MAP_FIXED_NOREPLACE
-#define MAP_FIXED_NOREPLACE 0
-#endif
-
-/*
- * Scatter reads and writes map this much at a time: enough to make the call
- * cheap per page, small enough to fit beside pinned views.
- */
+/* What is copied by: makes a call cheap per page, and fits beside views */
 #define CHUNK_PAGES 64
 
 guint xen_grant_map_hash(gconstpointer key)
@@ -28,7 +17,7 @@ guint xen_grant_map_hash(gconstpointer key)
     const XenGrantKey *k = key;
     uint64_t h = (uint64_t)k->first << 32 | k->count;
 
-    /* One multiplication spreads all three over the upper half */
+    /* One multiplication spreads all of it over the upper half */
     h = (h ^ (uintptr_t)k->object) * 0x9e3779b97f4a7c15ull;
     return h >> 32;
 }
@@ -76,37 +65,10 @@ static void lru_unlink(XenGrantExtent *extent)
     link->next->prev = link->prev;
 }
 
-static size_t bytes_of(const XenGrantExtent *extent)
-{
-    return (size_t)extent->key.count * XEN_PGDIR_PAGE_SIZE;
-}
-
-/* Anonymous memory, at @addr and nowhere else if @addr is not NULL */
-static void *host_pages(void *addr, size_t size)
-{
-    void *mem = mmap(addr, size, PROT_READ | PROT_WRITE,
-                     MAP_PRIVATE | MAP_ANONYMOUS |
-                     (addr ? MAP_FIXED_NOREPLACE : 0), -1, 0);
-
-    if (mem == MAP_FAILED) {
-        return NULL;
-    }
-    if (addr && mem != addr) {
-        munmap(mem, size);
-        return NULL;
-    }
-    return mem;
-}
-
-/* Whatever outlives its object is a copy, too */
+/* What outlives its object is a copy, too, unless the host shares it */
 bool xen_grant_map_is_copy(const XenGrantExtent *extent)
 {
-    return !extent->object || extent->pool == &extent->map->copies;
-}
-
-static bool is_window(const XenGrantExtent *extent)
-{
-    return extent->pool == &extent->map->windows;
+    return extent->pool == &extent->map->copies;
 }
 
 /* Take an extent off its object and out of the cache */
@@ -122,15 +84,15 @@ static void extent_unlink(XenGrantExtent *extent)
 static void extent_drop(XenGrantExtent *extent)
 {
     XenGrantObject *object = extent->object;
-
     bool copy = xen_grant_map_is_copy(extent);
 
     lru_unlink(extent);
     extent->pool->pages -= extent->key.count;
+    extent->map->mappings -= !xen_grant_is_window(extent);
     extent_unlink(extent);
     if (copy) {
-        munmap(extent->addr, bytes_of(extent));
-    } else if (!is_window(extent)) {
+        munmap(extent->addr, xen_grant_bytes(extent));
+    } else if (!xen_grant_is_window(extent)) {
         xen_grant_map_unmap_pages(extent->map, extent->addr,
                                   object->refs + extent->key.first,
                                   extent->key.count);
@@ -165,6 +127,49 @@ static void pool_trim(XenGrantPool *pool)
     }
 }
 
+/* A limit leaves no room: say which one */
+int32_t xen_grant_map_full(XenGrantMap *map, uint32_t limit)
+{
+    map->full = limit;
+    return -ENOSPC;
+}
+
+/* Unmap what the operation map_page has mapped of an object */
+static void drop_own(XenGrantObject *object)
+{
+    XenGrantMap *map = object->map;
+    uint32_t i;
+
+    if (!object->own) {
+        return;
+    }
+    for (i = 0; i < object->pages; i++) {
+        if (object->own[i]) {
+            xen_grant_map_unmap_pages(map, object->own[i], &object->refs[i],
+                                      1);
+        }
+    }
+    map->own_pages -= object->own_pages;
+    object->own_pages = 0;
+    g_clear_pointer(&object->own, g_free);
+    g_queue_unlink(&map->owners, &object->owner_link);
+}
+
+/* Have @count pages more fit into the budget of those that are mapped */
+static void direct_evict(XenGrantMap *map, uint32_t count)
+{
+    uint64_t wanted = map->direct.pages + map->own_pages + count;
+
+    if (wanted > map->config.max_pages) {
+        pool_evict(map, &map->direct, wanted - map->config.max_pages);
+    }
+    while (map->owners.head && map->direct.pages + map->own_pages + count >
+                               map->config.max_pages) {
+        map->stats.evictions++;
+        drop_own(map->owners.head->data);
+    }
+}
+
 static int32_t pool_make_room(XenGrantMap *map, XenGrantPool *pool,
                               uint32_t count)
 {
@@ -173,10 +178,29 @@ static int32_t pool_make_room(XenGrantMap *map, XenGrantPool *pool,
     /* Ask first: a window that cannot fit must not cost the others */
     if (pool != &map->windows &&
         pool->pinned + count > map->config.max_pages) {
-        return -ENOSPC;
+        return xen_grant_map_full(map, XEN_PGDIR_FULL_PAGES);
     }
-    if (wanted > map->config.max_pages) {
+    if (pool == &map->direct) {
+        direct_evict(map, count);
+    } else if (wanted > map->config.max_pages) {
         pool_evict(map, pool, wanted - map->config.max_pages);
+    }
+    return 0;
+}
+
+/*
+ * Each mapping is an area of the process's memory, of which the kernel allows
+ * it so many: one-page windows would use them up long before the pages.  Those
+ * that are quickly made anew go first: where copies are made, the guest's pages
+ * are mapped only to fill them.
+ */
+int32_t xen_grant_map_make_room(XenGrantMap *map)
+{
+    while (map->mappings >= map->config.max_mappings) {
+        if (!pool_evict(map, &map->direct, 1) &&
+            !pool_evict(map, &map->copies, 1)) {
+            return xen_grant_map_full(map, XEN_PGDIR_FULL_MAPPINGS);
+        }
     }
     return 0;
 }
@@ -200,22 +224,32 @@ static bool map_may_retry(XenGrantMap *map, int32_t error, uint32_t count,
     return pool_evict(map, &map->direct, count);
 }
 
-int32_t xen_grant_map_pages(XenGrantMap *map, const uint32_t *refs,
-                            uint32_t count, bool writable, void **addr)
+/* @own: nobody but us looks at it; @count is 1 */
+static int32_t map_pages(XenGrantMap *map, const uint32_t *refs,
+                         uint32_t count, bool writable, bool own, void **addr)
 {
     bool doubted = false;
     int32_t ret;
 
+    own = own && map->ops.map_page;
     do {
         map->stats.map_calls++;
-        ret = map->ops.map(map->opaque, refs, count, writable, addr);
+        ret = own ? map->ops.map_page(map->opaque, refs[0], writable, addr)
+                  : map->ops.map(map->opaque, refs, count, writable, addr);
         if (ret == 0) {
             return 0;
         }
         map->stats.failures++;
     } while (map_may_retry(map, ret, count, &doubted));
 
+    map->full = 0;
     return ret < 0 ? ret : -EIO;
+}
+
+int32_t xen_grant_map_page(XenGrantMap *map, uint32_t ref, bool writable,
+                           void **addr)
+{
+    return map_pages(map, &ref, 1, writable, true, addr);
 }
 
 void xen_grant_map_unmap_pages(XenGrantMap *map, void *addr,
@@ -235,7 +269,7 @@ static int32_t copy_pages(XenGrantMap *map, uint32_t count, void **addr)
         return -ENOMEM;
     }
     do {
-        *addr = host_pages(NULL, size);
+        *addr = xen_grant_host_pages(NULL, size);
     } while (!*addr && pool_evict(map, &map->copies, count));
     return *addr ? 0 : -ENOMEM;
 }
@@ -247,10 +281,41 @@ static XenGrantPool *choose_pool(XenGrantObject *object,
     XenGrantMap *map = object->map;
     uint32_t limit = map->config.max_map_count;
 
-    if (object->shared) {
+    if (object->share) {
         return &map->windows;
     }
-    return limit && key->count > limit ? &map->copies : &map->direct;
+    return object->scattered || (limit && key->count > limit) ? &map->copies
+                                                              : &map->direct;
+}
+
+/* Room in the budgets, and then the memory of an extent */
+static int32_t extent_memory(XenGrantObject *object, const XenGrantKey *key,
+                             const XenGrantPool *pool, void **addr)
+{
+    XenGrantMap *map = object->map;
+    int32_t ret;
+
+    if (pool == &map->windows) {
+        *addr = object->share->addr + (size_t)key->first * XEN_PGDIR_PAGE_SIZE;
+        return 0;
+    }
+    ret = xen_grant_map_make_room(map);
+    if (ret) {
+        return ret;
+    }
+    if (pool == &map->copies) {
+        return copy_pages(map, key->count, addr);
+    }
+    return map_pages(map, object->refs + key->first, key->count,
+                     object->writable, false, addr);
+}
+
+/* Whether pages that could not be mapped as one range can still be copied */
+static bool can_gather(XenGrantObject *object, int32_t error)
+{
+    object->scattered |= error == -EOPNOTSUPP;
+    return object->map->ops.map_page &&
+           (error == -EOPNOTSUPP || error == -ENOSPC || error == -ENOMEM);
 }
 
 /* Make an unpinned extent that is not in the cache yet */
@@ -267,13 +332,11 @@ static int32_t extent_new(XenGrantObject *object, const XenGrantKey *key,
     if (ret) {
         return ret;
     }
-    if (pool == &map->windows) {
-        addr = object->shared + (size_t)key->first * XEN_PGDIR_PAGE_SIZE;
-    } else if (pool == &map->copies) {
-        ret = copy_pages(map, key->count, &addr);
-    } else {
-        ret = xen_grant_map_pages(map, object->refs + key->first, key->count,
-                                  object->writable, &addr);
+    ret = extent_memory(object, key, pool, &addr);
+    if (ret && pool == &map->direct && can_gather(object, ret)) {
+        pool = &map->copies;
+        ret = pool_make_room(map, pool, key->count);
+        ret = ret ? ret : extent_memory(object, key, pool, &addr);
     }
     if (ret) {
         return ret;
@@ -290,19 +353,9 @@ static int32_t extent_new(XenGrantObject *object, const XenGrantKey *key,
     g_queue_push_tail_link(&object->extents, &e->object_link);
     lru_push(e);
     pool->pages += key->count;
+    map->mappings += pool != &map->windows;
     *extent = e;
     return 0;
-}
-
-int32_t xen_grant_map_sync(XenGrantExtent *extent)
-{
-    if (!extent->object || !xen_grant_map_is_copy(extent)) {
-        return 0;
-    }
-    return xen_grant_map_copy(extent->object,
-                              (uint64_t)extent->key.first *
-                              XEN_PGDIR_PAGE_SIZE,
-                              extent->addr, NULL, bytes_of(extent));
 }
 
 static void extent_pin(XenGrantExtent *extent)
@@ -313,10 +366,7 @@ static void extent_pin(XenGrantExtent *extent)
     }
 }
 
-/*
- * The ways of a pin that cost more than a lookup: an extent has to be made,
- * or an idle copy to be gathered afresh.  Kept out of line for the others.
- */
+/* An extent has to be made, or an idle copy to be gathered afresh */
 static G_GNUC_NO_INLINE int32_t pin_slowly(XenGrantObject *object,
                                            const XenGrantKey *key,
                                            XenGrantExtent **extent)
@@ -333,13 +383,15 @@ static G_GNUC_NO_INLINE int32_t pin_slowly(XenGrantObject *object,
             return ret;
         }
     }
+    /* First this: what maps pages to fill a copy may give up idle ones */
+    extent_pin(e);
     ret = xen_grant_map_sync(e);
     if (ret) {
         /* A copy, then, and of nothing */
+        xen_grant_map_unpin(e);
         extent_drop(e);
         return ret;
     }
-    extent_pin(e);
     *extent = e;
     return 0;
 }
@@ -365,32 +417,40 @@ int32_t xen_grant_map_pin(XenGrantObject *object, uint32_t first,
     return ret;
 }
 
-static void remains_unref(XenGrantMap *map, XenGrantRemains *remains)
+int32_t xen_grant_map_own(XenGrantObject *object, uint32_t page,
+                          uint8_t **addr)
 {
-    if (--remains->users > 0) {
-        return;
-    }
-    map->copies.pages -= remains->pages;
-    map->copies.pinned -= remains->pages;
-    if (!remains->lost) {
-        munmap(remains->addr, (size_t)remains->pages * XEN_PGDIR_PAGE_SIZE);
-    }
-    g_free(remains);
-}
+    XenGrantMap *map = object->map;
+    void *found;
+    int32_t ret;
 
-/* The end of an extent whose object was revoked */
-static void extent_free_detached(XenGrantExtent *extent)
-{
-    XenGrantMap *map = extent->map;
-
-    extent->pool->pages -= extent->key.count;
-    if (extent->remains) {
-        remains_unref(map, extent->remains);
-    } else if (!extent->lost) {
-        munmap(extent->addr, bytes_of(extent));
+    if (G_LIKELY(object->own && object->own[page])) {
+        *addr = object->own[page];
+        return 0;
     }
-    g_free(extent);
-    xen_grant_map_unref(map);
+    ret = pool_make_room(map, &map->direct, 1);
+    if (ret) {
+        return ret;
+    }
+    ret = map_pages(map, &object->refs[page], 1, object->writable, true,
+                    &found);
+    if (ret) {
+        return ret;
+    }
+    /* Only now: to make room may have been to drop them */
+    if (!object->own) {
+        object->own = g_try_new0(uint8_t *, object->pages);
+        if (!object->own) {
+            xen_grant_map_unmap_pages(map, found, &object->refs[page], 1);
+            return -ENOMEM;
+        }
+        g_queue_push_tail_link(&map->owners, &object->owner_link);
+    }
+    object->own[page] = found;
+    object->own_pages++;
+    map->own_pages++;
+    *addr = found;
+    return 0;
 }
 
 void xen_grant_map_unpin(XenGrantExtent *extent)
@@ -402,176 +462,8 @@ void xen_grant_map_unpin(XenGrantExtent *extent)
     if (extent->object) {
         lru_push(extent);
     } else {
-        extent_free_detached(extent);
+        xen_grant_free_detached(extent);
     }
-}
-
-/*
- * Pages that somebody still looks at: @size bytes at @keep, within a mapping.
- * They become anonymous memory of the same content, at the same address.
- */
-typedef struct KeptRange {
-    uint8_t *addr;
-    const uint32_t *refs;
-    uint32_t count;
-    bool shared;
-    uint8_t *keep;
-    size_t size;
-} KeptRange;
-
-static size_t kept_map_bytes(const KeptRange *kept)
-{
-    return (size_t)kept->count * XEN_PGDIR_PAGE_SIZE;
-}
-
-/* Unmap all of a range of pages at @base but what is to be kept */
-static void kept_trim(const KeptRange *kept, uint8_t *base)
-{
-    size_t head = kept->keep - kept->addr;
-    size_t end = head + kept->size;
-
-    if (head) {
-        munmap(base, head);
-    }
-    if (end < kept_map_bytes(kept)) {
-        munmap(base + end, kept_map_bytes(kept) - end);
-    }
-}
-
-/*
- * Without a replace operation, grants can only be unmapped before the address
- * is used again.  In between another mmap() might get it: of another thread,
- * or of an allocator that needs memory for its books.  The view is lost then,
- * which is counted.
- */
-static bool unmap_and_restore(XenGrantMap *map, const KeptRange *kept,
-                              uint8_t *copy)
-{
-    size_t head = kept->keep - kept->addr;
-    bool found;
-
-    if (kept->shared) {
-        map->ops.unshare(map->opaque, kept->addr, kept->refs,
-                         kept->count);
-    } else {
-        xen_grant_map_unmap_pages(map, kept->addr, kept->refs,
-                                  kept->count);
-    }
-    found = host_pages(kept->keep, kept->size);
-    if (!copy) {
-        return found;
-    }
-    if (found && mremap(copy + head, kept->size, kept->size,
-                        MREMAP_MAYMOVE | MREMAP_FIXED,
-                        kept->keep) != MAP_FAILED) {
-        /* The copy itself moved over our own, empty pages */
-        kept_trim(kept, copy);
-    } else {
-        munmap(copy, kept_map_bytes(kept));
-    }
-    return found;
-}
-
-/* Undo a mapping, but for what is kept; returns false if that is lost */
-static bool replace_pages(XenGrantMap *map, const KeptRange *kept)
-{
-    uint8_t *copy = host_pages(NULL, kept_map_bytes(kept));
-    bool found;
-
-    if (copy) {
-        memcpy(copy + (kept->keep - kept->addr), kept->keep,
-               kept->size);
-    }
-    if (copy && map->ops.replace &&
-        map->ops.replace(map->opaque, kept->addr, kept->refs,
-                         kept->count, kept->shared, copy) == 0) {
-        map->stats.unmap_calls += !kept->shared;
-        kept_trim(kept, kept->addr);
-        return true;
-    }
-
-    found = unmap_and_restore(map, kept, copy);
-    map->stats.lost += !found;
-    return found;
-}
-
-/* Take a pinned extent out of the cache; it becomes a copy of its own */
-static void extent_detach(XenGrantExtent *extent)
-{
-    XenGrantMap *map = extent->map;
-    const KeptRange kept = {
-        .addr = extent->addr,
-        .refs = extent->object->refs + extent->key.first,
-        .count = extent->key.count,
-        .keep = extent->addr,
-        .size = bytes_of(extent),
-    };
-
-    extent_unlink(extent);
-    xen_grant_map_ref(map);
-    if (extent->pool == &map->copies) {
-        return;
-    }
-    map->stats.revocations++;
-    if (is_window(extent)) {
-        return;
-    }
-    extent->lost = !replace_pages(map, &kept);
-    map->direct.pages -= extent->key.count;
-    map->direct.pinned -= extent->key.count;
-    map->copies.pages += extent->key.count;
-    map->copies.pinned += extent->key.count;
-    extent->pool = &map->copies;
-}
-
-/* Make one owner for all that pinned windows of an object look at, or NULL */
-static XenGrantRemains *remains_new(XenGrantObject *object)
-{
-    uint32_t first = UINT32_MAX, end = 0;
-    XenGrantRemains *remains;
-    GList *link;
-
-    for (link = object->extents.head; link; link = link->next) {
-        const XenGrantExtent *extent = link->data;
-
-        if (extent->pins) {
-            first = MIN(first, extent->key.first);
-            end = MAX(end, extent->key.first + extent->key.count);
-        }
-    }
-    if (!end) {
-        return NULL;
-    }
-    remains = g_new0(XenGrantRemains, 1);
-    remains->addr = object->shared + (size_t)first * XEN_PGDIR_PAGE_SIZE;
-    remains->pages = end - first;
-    object->map->copies.pages += remains->pages;
-    object->map->copies.pinned += remains->pages;
-    return remains;
-}
-
-/* Take what the host shares from the guest; @remains: what is to be kept */
-static void object_unshare(XenGrantObject *object, XenGrantRemains *remains)
-{
-    XenGrantMap *map = object->map;
-
-    if (remains) {
-        const KeptRange kept = {
-            .addr = object->shared,
-            .refs = object->refs,
-            .count = object->pages,
-            .shared = true,
-            .keep = remains->addr,
-            .size = (size_t)remains->pages * XEN_PGDIR_PAGE_SIZE,
-        };
-
-        remains->lost = !replace_pages(map, &kept);
-    } else {
-        map->ops.unshare(map->opaque, object->shared, object->refs,
-                         object->pages);
-    }
-    map->shared_pages -= object->pages;
-    object->shared = NULL;
 }
 
 void xen_grant_map_object_init(XenGrantObject *object, XenGrantMap *map,
@@ -581,60 +473,39 @@ void xen_grant_map_object_init(XenGrantObject *object, XenGrantMap *map,
     object->refs = refs;
     object->pages = pages;
     object->writable = writable;
-    object->shared = NULL;
+    object->scattered = false;
+    object->share = NULL;
+    object->own = NULL;
+    object->own_pages = 0;
+    object->owner_link.data = object;
     g_queue_init(&object->extents);
 }
 
-int32_t xen_grant_map_may_share(const XenGrantMap *map, uint32_t pages)
-{
-    if (!map->ops.share) {
-        return -EOPNOTSUPP;
-    }
-    return map->shared_pages + pages > map->config.max_pages ? -ENOSPC : 0;
-}
-
-int32_t xen_grant_map_share(XenGrantMap *map, uint32_t *refs, uint32_t pages,
-                            void **addr)
-{
-    int32_t ret = map->ops.share(map->opaque, pages, refs, addr);
-
-    if (ret) {
-        return ret < 0 ? ret : -EIO;
-    }
-    map->shared_pages += pages;
-    return 0;
-}
-
 void xen_grant_map_object_init_shared(XenGrantObject *object,
-                                      XenGrantMap *map, uint32_t *refs,
-                                      uint32_t pages, void *addr)
+                                      XenGrantMap *map, uint32_t pages,
+                                      XenGrantShare *share)
 {
-    xen_grant_map_object_init(object, map, refs, pages, true);
-    object->shared = addr;
+    xen_grant_map_object_init(object, map, NULL, pages, true);
+    object->share = share;
 }
 
 void xen_grant_map_object_revoke(XenGrantObject *object)
 {
-    XenGrantRemains *remains = NULL;
     XenGrantExtent *extent;
 
-    if (object->shared) {
-        remains = remains_new(object);
-    }
     while (object->extents.head) {
         extent = object->extents.head->data;
         if (extent->pins) {
-            extent_detach(extent);
-            extent->remains = remains;
-            if (remains) {
-                remains->users++;
-            }
+            xen_grant_detach(extent);
+            extent_unlink(extent);
         } else {
             extent_drop(extent);
         }
     }
-    if (object->shared) {
-        object_unshare(object, remains);
+    drop_own(object);
+    if (object->share) {
+        xen_grant_share_unref(object->map, object->share);
+        object->share = NULL;
     }
     g_clear_pointer(&object->refs, g_free);
 }
@@ -645,58 +516,6 @@ void xen_grant_map_object_clear(XenGrantObject *object)
     g_clear_pointer(&object->map, xen_grant_map_unref);
 }
 
-/* One chunk's share of a copy; *done says how much that was */
-static int32_t copy_chunk(XenGrantObject *object, uint64_t offset,
-                          void *dst, const void *src, uint64_t length,
-                          uint64_t *done)
-{
-    uint32_t chunk = object->map->chunk;
-    uint32_t first = offset / XEN_PGDIR_PAGE_SIZE / chunk * chunk;
-    uint32_t count = MIN(chunk, object->pages - first);
-    uint64_t skip = offset - (uint64_t)first * XEN_PGDIR_PAGE_SIZE;
-    XenGrantExtent *extent;
-    uint8_t *bytes;
-    int32_t ret;
-
-    ret = xen_grant_map_pin(object, first, count, &extent);
-    if (ret) {
-        return ret;
-    }
-    bytes = (uint8_t *)extent->addr + skip;
-    *done = MIN(length, (uint64_t)count * XEN_PGDIR_PAGE_SIZE - skip);
-    if (dst) {
-        memcpy(dst, bytes, *done);
-    } else {
-        memcpy(bytes, src, *done);
-    }
-    xen_grant_map_unpin(extent);
-    return 0;
-}
-
-int32_t xen_grant_map_copy(XenGrantObject *object, uint64_t offset,
-                           void *dst, const void *src, uint64_t length)
-{
-    uint8_t *to = dst;
-    const uint8_t *from = src;
-    uint64_t done = 0, n;
-    int32_t ret;
-
-    if (object->shared) {
-        memcpy(to ? to : object->shared + offset,
-               to ? object->shared + offset : from, length);
-        return 0;
-    }
-    while (done < length) {
-        ret = copy_chunk(object, offset + done, to ? to + done : NULL,
-                         to ? NULL : from + done, length - done, &n);
-        if (ret) {
-            return ret;
-        }
-        done += n;
-    }
-    return 0;
-}
-
 XenGrantMap *xen_grant_map_new(const XenPgdirGrantOps *ops, void *opaque,
                                const XenPgdirConfig *config)
 {
@@ -705,6 +524,9 @@ XenGrantMap *xen_grant_map_new(const XenPgdirGrantOps *ops, void *opaque,
     map->ops = *ops;
     map->opaque = opaque;
     map->config = *config;
+    if (!map->config.max_mappings) {
+        map->config.max_mappings = XEN_PGDIR_MAX_MAPPINGS;
+    }
     map->refcount = 1;
     map->chunk = MIN(CHUNK_PAGES, config->max_pages);
     if (config->max_map_count) {
@@ -714,6 +536,8 @@ XenGrantMap *xen_grant_map_new(const XenPgdirGrantOps *ops, void *opaque,
     pool_init(&map->direct);
     pool_init(&map->copies);
     pool_init(&map->windows);
+    g_queue_init(&map->owners);
+    g_queue_init(&map->kept);
     return map;
 }
 
@@ -729,6 +553,7 @@ void xen_grant_map_unref(XenGrantMap *map)
         return;
     }
     /* Whatever was mapped belonged to an object, and those had references */
+    xen_grant_share_clear(map);
     g_hash_table_destroy(map->extents);
     if (map->ops.destroy) {
         map->ops.destroy(map->opaque);
@@ -738,6 +563,9 @@ void xen_grant_map_unref(XenGrantMap *map)
 
 void xen_grant_map_trim(XenGrantMap *map)
 {
+    while (map->owners.head) {
+        drop_own(map->owners.head->data);
+    }
     pool_trim(&map->direct);
     pool_trim(&map->copies);
     pool_trim(&map->windows);
@@ -746,8 +574,13 @@ void xen_grant_map_trim(XenGrantMap *map)
 void xen_grant_map_stats(const XenGrantMap *map, XenPgdirStats *stats)
 {
     *stats = map->stats;
-    stats->mapped_pages = map->direct.pages;
+    stats->mapped_pages = map->direct.pages + map->own_pages;
     stats->pinned_pages = map->direct.pinned;
     stats->copy_pages = map->copies.pages;
     stats->shared_pages = map->shared_pages;
+    stats->kept_pages = map->kept_pages;
+    stats->abandoned_pages = map->abandoned_pages;
+    stats->mappings = map->mappings;
+    stats->max_mappings = map->config.max_mappings;
+    stats->max_pages = map->config.max_pages;
 }

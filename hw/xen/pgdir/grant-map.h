@@ -56,7 +56,16 @@ typedef struct XenGrantPool {
  * @copies: extents that are host copies, including those left by revocation
  * @windows: extents that lie in memory that the host shares.  They cost
  *     nothing, and so are never refused.
- * @shared_pages: pages of the objects that the host shares
+ * @mappings: areas of memory that all of that takes: one for each extent that
+ *     is not a window, and one for each share
+ * @owners: objects of which the operation map_page has mapped pages, least
+ *     recently used first
+ * @own_pages: these pages
+ * @kept: shares (struct XenGrantShare) that nobody uses
+ * @shared_pages: pages of the shares in use
+ * @kept_pages: pages of the others
+ * @abandoned_pages: pages of those that were given up
+ * @full: which limit the last -ENOSPC was for, see xen_pgdir_mapper_full()
  */
 struct XenPgdirMapper {
     XenPgdirGrantOps ops;
@@ -69,38 +78,56 @@ struct XenPgdirMapper {
     XenGrantPool direct;
     XenGrantPool copies;
     XenGrantPool windows;
+    uint32_t mappings;
+    GQueue owners;
+    uint64_t own_pages;
+    GQueue kept;
     uint64_t shared_pages;
+    uint64_t kept_pages;
+    uint64_t abandoned_pages;
+    uint32_t full;
 };
+
+/**
+ * struct XenGrantShare - pages of the host's that it shares with the guest
+ *
+ * @addr, @refs, @pages: as the share operation said
+ * @users: the object whose pages they are, and extents that outlived it
+ * @link: in XenPgdirMapper.kept, while nobody uses them
+ */
+typedef struct XenGrantShare {
+    uint8_t *addr;
+    uint32_t *refs;
+    uint32_t pages;
+    uint32_t users;
+    GList link;
+} XenGrantShare;
 
 /**
  * struct XenGrantObject - what the protocol calls a buffer; owns its extents
  *
- * @refs: references of the pages, in order; owned; NULL once revoked
- * @shared: where the pages are, if the host shares them with the guest; NULL
- *     if they are the guest's, or once revoked
+ * @refs: references of the pages, in order; owned; NULL once revoked, or if
+ *     the host shares the pages with the guest
+ * @share: these pages; it may have more than the object.  NULL if they are
+ *     the guest's, or once revoked.
+ * @scattered: the map operation cannot map them as one range
+ * @own: by page, where the operation map_page has mapped it, or NULL; and NULL
+ *     if it has mapped none
+ * @own_pages: how many it has mapped
+ * @owner_link: in XenPgdirMapper.owners, while it has
  */
 typedef struct XenGrantObject {
     XenGrantMap *map;
     uint32_t *refs;
     uint32_t pages;
     bool writable;
-    uint8_t *shared;
+    bool scattered;
+    XenGrantShare *share;
+    uint8_t **own;
+    uint32_t own_pages;
+    GList owner_link;
     GQueue extents;
 } XenGrantObject;
-
-/**
- * struct XenGrantRemains - copy of what a revoked object shared
- *
- * Windows into shared memory overlap, so what is left of them has one owner.
- *
- * @users: extents that lie in it
- */
-typedef struct XenGrantRemains {
-    void *addr;
-    uint32_t pages;
-    uint32_t users;
-    bool lost;
-} XenGrantRemains;
 
 typedef struct XenGrantKey {
     const XenGrantObject *object;
@@ -115,18 +142,20 @@ typedef struct XenGrantKey {
  * @object: where it belongs, or NULL after revocation; then the extent is
  *     out of the cache, has a reference to @map, and goes with its last pin
  * @pool: which budget it counts in, and so what it is
- * @remains: what it lies in, once the object that shared it was revoked
+ * @share: what it lies in, once the object that shared it was revoked
  * @lost: the address was taken from it; nothing is left to free
+ * @filled: a copy has been what the pages were
  */
 struct XenPgdirView {
     XenGrantKey key;
     uint32_t pins;
     bool lost;
+    bool filled;
     void *addr;
     XenGrantMap *map;
     XenGrantObject *object;
     XenGrantPool *pool;
-    XenGrantRemains *remains;
+    XenGrantShare *share;
     XenGrantLink lru_link;
     GList object_link;
 };
@@ -154,16 +183,33 @@ void xen_grant_map_trim(XenGrantMap *map);
 void xen_grant_map_stats(const XenGrantMap *map, XenPgdirStats *stats);
 
 /**
- * xen_grant_map_pages: map references past the cache
+ * xen_grant_map_page: map a reference past the cache, to look at it ourselves
  *
  * Unpinned extents are given up when the operation lacks room.
  *
  * Returns: 0 or a negative errno value.
  */
-int32_t xen_grant_map_pages(XenGrantMap *map, const uint32_t *refs,
-                            uint32_t count, bool writable, void **addr);
+int32_t xen_grant_map_page(XenGrantMap *map, uint32_t ref, bool writable,
+                           void **addr);
 
-/** xen_grant_map_unmap_pages: undo xen_grant_map_pages() */
+/**
+ * xen_grant_map_full: a limit leaves no room: remember which
+ * @limit: XEN_PGDIR_FULL_...
+ *
+ * Returns: -ENOSPC.
+ */
+int32_t xen_grant_map_full(XenGrantMap *map, uint32_t limit);
+
+/**
+ * xen_grant_map_make_room: make room for one more mapping
+ *
+ * Unpinned extents are given up for it.
+ *
+ * Returns: 0, or -ENOSPC when all are pinned.
+ */
+int32_t xen_grant_map_make_room(XenGrantMap *map);
+
+/** xen_grant_map_unmap_pages: undo xen_grant_map_page(), and others */
 void xen_grant_map_unmap_pages(XenGrantMap *map, void *addr,
                                const uint32_t *refs, uint32_t count);
 
@@ -179,36 +225,15 @@ void xen_grant_map_object_init(XenGrantObject *object, XenGrantMap *map,
                                uint32_t *refs, uint32_t pages, bool writable);
 
 /**
- * xen_grant_map_may_share: whether the host may share @pages more
- *
- * Returns: 0; -EOPNOTSUPP; or -ENOSPC when what is shared already leaves no
- * room in the budget.
- */
-int32_t xen_grant_map_may_share(const XenGrantMap *map, uint32_t pages);
-
-/**
- * xen_grant_map_share: allocate pages and share them with the guest
- * @map: its cache; xen_grant_map_may_share() said yes
- * @refs: where to store the references
- * @pages: how many
- * @addr: where to store their address
- *
- * Returns: 0 or a negative errno value.
- */
-int32_t xen_grant_map_share(XenGrantMap *map, uint32_t *refs, uint32_t pages,
-                            void **addr);
-
-/**
- * xen_grant_map_object_init_shared: make an object of such pages
+ * xen_grant_map_object_init_shared: make an object of pages of the host's
  * @object: storage that stays in place until the object is revoked
  * @map: its cache; takes a reference
- * @refs: as xen_grant_map_share() stored them; becomes the object's
  * @pages: how many
- * @addr: where they are; revoking the object unshares them
+ * @share: from xen_grant_share_get(); its reference becomes the object's
  */
 void xen_grant_map_object_init_shared(XenGrantObject *object,
-                                      XenGrantMap *map, uint32_t *refs,
-                                      uint32_t pages, void *addr);
+                                      XenGrantMap *map, uint32_t pages,
+                                      XenGrantShare *share);
 
 /** xen_grant_map_object_revoke: unmap all of it, see xen-pgdir.h */
 void xen_grant_map_object_revoke(XenGrantObject *object);
@@ -235,7 +260,53 @@ void xen_grant_map_unpin(XenGrantExtent *extent);
 /** xen_grant_map_is_copy: whether an extent is not the guest's own memory */
 bool xen_grant_map_is_copy(const XenGrantExtent *extent);
 
-/** xen_grant_map_sync: gather a copy afresh; otherwise do nothing */
+/** xen_grant_is_window: whether an extent is memory that the host shares */
+static inline bool xen_grant_is_window(const XenGrantExtent *extent)
+{
+    return extent->pool == &extent->map->windows;
+}
+
+/** xen_grant_bytes: the size of an extent */
+static inline size_t xen_grant_bytes(const XenGrantExtent *extent)
+{
+    return (size_t)extent->key.count * XEN_PGDIR_PAGE_SIZE;
+}
+
+/**
+ * xen_grant_host_pages: get anonymous memory
+ * @addr: where, and nowhere else; or NULL: anywhere
+ * @size: bytes
+ *
+ * Returns: its address, or NULL.
+ */
+void *xen_grant_host_pages(void *addr, size_t size);
+
+/**
+ * xen_grant_detach: make a pinned extent whose object is revoked one of its own
+ * @extent: the extent; takes a reference to its map
+ *
+ * Those who look at the guest's pages go on with a copy at the same address.
+ * The caller takes the extent out of the cache.
+ */
+void xen_grant_detach(XenGrantExtent *extent);
+
+/** xen_grant_free_detached: free such an extent: the last pin is gone */
+void xen_grant_free_detached(XenGrantExtent *extent);
+
+/**
+ * xen_grant_map_own: find a page by the operation map_page, which there is
+ * @object: not revoked
+ * @page: the page
+ * @addr: where to store its address, which holds until the next such call
+ *
+ * The page stays mapped until the budget wants it.
+ *
+ * Returns: as xen_grant_map_pin().
+ */
+int32_t xen_grant_map_own(XenGrantObject *object, uint32_t page,
+                          uint8_t **addr);
+
+/** xen_grant_map_sync: bring a copy up to date; otherwise do nothing */
 int32_t xen_grant_map_sync(XenGrantExtent *extent);
 
 /**
@@ -250,5 +321,33 @@ int32_t xen_grant_map_sync(XenGrantExtent *extent);
  */
 int32_t xen_grant_map_copy(XenGrantObject *object, uint64_t offset,
                            void *dst, const void *src, uint64_t length);
+
+/**
+ * xen_grant_share_room: whether the host may share @pages more
+ *
+ * Returns: 0; -EOPNOTSUPP; or -ENOSPC when what is in use already leaves no
+ * room in the budget.
+ */
+int32_t xen_grant_share_room(XenGrantMap *map, uint32_t pages);
+
+/**
+ * xen_grant_share_get: get zeroed pages that are shared with the guest
+ * @map: its cache; xen_grant_share_room() said yes
+ * @pages: how many
+ * @share: where to store them; they may be more
+ *
+ * Returns: 0, -ENOSPC, -ENOMEM, or what the share operation returned.
+ */
+int32_t xen_grant_share_get(XenGrantMap *map, uint32_t pages,
+                            XenGrantShare **share);
+
+/** xen_grant_share_ref: take one more reference */
+XenGrantShare *xen_grant_share_ref(XenGrantShare *share);
+
+/** xen_grant_share_unref: drop one; with the last the guest's next has them */
+void xen_grant_share_unref(XenGrantMap *map, XenGrantShare *share);
+
+/** xen_grant_share_clear: unshare what nobody uses: the mapper goes */
+void xen_grant_share_clear(XenGrantMap *map);
 
 #endif /* HW_XEN_PGDIR_GRANT_MAP_H */

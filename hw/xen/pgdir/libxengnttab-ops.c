@@ -77,16 +77,14 @@ static void grants_unshare(void *opaque, void *addr, const uint32_t *refs,
 }
 
 static int32_t grants_replace(void *opaque, void *addr, const uint32_t *refs,
-                              uint32_t count, uint32_t shared, void *copy)
+                              uint32_t count, void *copy)
 {
     Grants *grants = opaque;
     int ret;
 
     errno = 0;
-    ret = shared ? xen_linux_grants_replace_share(addr, count, copy)
-                 : xen_linux_grants_replace_map(grants->xgt, addr, count,
-                                                copy);
-    return ret < 0 ? error_of(EIO) : 0;
+    ret = xen_linux_grants_replace_map(grants->xgt, addr, count, copy);
+    return ret < 0 ? error_of(EIO) : ret;
 }
 
 static void grants_destroy(void *opaque)

@@ -41,24 +41,14 @@ xentoollog_logger *xen_linux_grants_logger(void)
     return &quiet_logger;
 }
 
-/* Move anonymous memory over a mapping: the kernel unmaps what was there */
-static int move_over(void *copy, void *addr, uint32_t count)
-{
-    size_t size = (size_t)count * XEN_PGDIR_PAGE_SIZE;
-
-    return mremap(copy, size, size, MREMAP_MAYMOVE | MREMAP_FIXED,
-                  addr) == MAP_FAILED ? -1 : 0;
-}
-
-/* All that xengntshr_unshare() does is munmap() */
-int xen_linux_grants_replace_share(void *addr, uint32_t count, void *copy)
-{
-    return move_over(copy, addr, count);
-}
-
 /*
  * What xengnttab_unmap() does, but for its munmap(), which would leave the
- * address to whoever comes first.
+ * address to whoever comes first: memory moves over the mapping, and the
+ * kernel unmaps what was there.
+ *
+ * If the kernel runs out of memory half-way, what was there is unmapped all the
+ * same, and the device could not tell any more by the address what it was.  So
+ * that is asked first.
  */
 int xen_linux_grants_replace_map(xengnttab_handle *xgt, void *addr,
                                  uint32_t count, void *copy)
@@ -67,7 +57,9 @@ int xen_linux_grants_replace_map(xengnttab_handle *xgt, void *addr,
         .vaddr = (uintptr_t)addr,
     };
     struct ioctl_gntdev_unmap_grant_ref unmap = { .count = count };
+    size_t size = (size_t)count * XEN_PGDIR_PAGE_SIZE;
     int fd = xengnttab_fd(xgt);
+    bool moved;
 
     if (ioctl(fd, IOCTL_GNTDEV_GET_OFFSET_FOR_VADDR, &where) < 0) {
         return -1;
@@ -76,12 +68,14 @@ int xen_linux_grants_replace_map(xengnttab_handle *xgt, void *addr,
         errno = EINVAL;
         return -1;
     }
-    if (move_over(copy, addr, count) < 0) {
+    moved = mremap(copy, size, size, MREMAP_MAYMOVE | MREMAP_FIXED,
+                   addr) != MAP_FAILED;
+    if (!moved && munmap(addr, size) < 0) {
         return -1;
     }
-    /* Nothing could be done better about a failure than to go on */
+    /* It fails only if it is done already: there is no mapping to be left */
     unmap.index = where.offset;
     ioctl(fd, IOCTL_GNTDEV_UNMAP_GRANT_REF, &unmap);
 
-    return 0;
+    return moved ? 0 : 1;
 }

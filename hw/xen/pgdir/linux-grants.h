@@ -26,16 +26,11 @@ xentoollog_logger *xen_linux_grants_logger(void);
  * xen_linux_grants_replace_map: as xengnttab_unmap(), but the anonymous
  *     memory of the same size at @copy takes the place of the mapping at once
  *
- * Returns: 0, or -1 and errno, and then nothing has changed.
+ * Returns: 0, and @copy is used up; 1 when the grants are unmapped and the
+ * address is free, but @copy could not be moved there; or -1 and errno, and
+ * then nothing has changed.
  */
 int xen_linux_grants_replace_map(xengnttab_handle *xgt, void *addr,
                                  uint32_t count, void *copy);
-
-/**
- * xen_linux_grants_replace_share: the same instead of xengntshr_unshare()
- *
- * Returns: 0, or -1 and errno, and then nothing has changed.
- */
-int xen_linux_grants_replace_share(void *addr, uint32_t count, void *copy);
 
 #endif /* HW_XEN_PGDIR_LINUX_GRANTS_H */

@@ -59,14 +59,20 @@ void xen_pgdir_mapper_stats(const XenPgdirMapper *mapper,
     xen_grant_map_stats(mapper, stats);
 }
 
+uint32_t xen_pgdir_mapper_full(const XenPgdirMapper *mapper)
+{
+    return mapper->full;
+}
+
 void xen_pgdir_mapper_trim(XenPgdirMapper *mapper)
 {
     xen_grant_map_trim(mapper);
 }
 
 /*
- * Copy @count references and the link of a directory page.  Each is read once,
- * as the guest may change the page at any time.
+ * Copy @count references and the link of a directory page.  The guest may
+ * change the page at any time, even while it is copied: from here on nothing
+ * but the copy is looked at.
  */
 static int32_t read_page(XenPgdirMapper *mapper, uint32_t ref,
                          uint32_t *refs, uint32_t count, uint32_t *next)
@@ -75,7 +81,7 @@ static int32_t read_page(XenPgdirMapper *mapper, uint32_t ref,
     void *addr;
     int32_t ret;
 
-    ret = xen_grant_map_pages(mapper, &ref, 1, false, &addr);
+    ret = xen_grant_map_page(mapper, ref, false, &addr);
     if (ret) {
         return ret;
     }
@@ -123,9 +129,9 @@ static int32_t walk(XenPgdirMapper *mapper, uint32_t dir_ref,
     return 0;
 }
 
-/* Room for the references of a buffer of @size bytes */
-static int32_t alloc_refs(XenPgdirMapper *mapper, uint64_t size,
-                          uint32_t **refs, uint32_t *count)
+/* How many pages a buffer of @size bytes has, if it may have so many */
+static int32_t count_pages(XenPgdirMapper *mapper, uint64_t size,
+                           uint32_t *count)
 {
     uint64_t pages = size / XEN_PGDIR_PAGE_SIZE;
 
@@ -136,9 +142,8 @@ static int32_t alloc_refs(XenPgdirMapper *mapper, uint64_t size,
     if (pages > mapper->config.max_buffer_pages) {
         return -E2BIG;
     }
-    *refs = g_try_new(uint32_t, pages);
     *count = pages;
-    return *refs ? 0 : -ENOMEM;
+    return 0;
 }
 
 /* The caller makes the new buffer's object */
@@ -163,9 +168,13 @@ int32_t xen_pgdir_buffer_new(XenPgdirMapper *mapper, uint32_t dir_ref,
     if (flags & ~XEN_PGDIR_WRITABLE) {
         return -EINVAL;
     }
-    ret = alloc_refs(mapper, size, &refs, &pages);
+    ret = count_pages(mapper, size, &pages);
     if (ret) {
         return ret;
+    }
+    refs = g_try_new(uint32_t, pages);
+    if (!refs) {
+        return -ENOMEM;
     }
     ret = walk(mapper, dir_ref, refs, pages);
     if (ret) {
@@ -217,7 +226,7 @@ static int32_t chain_map(XenPgdirMapper *mapper, uint32_t dir_ref,
         goto fail;
     }
     while (chain->pages < pages) {
-        ret = dir_ref ? xen_grant_map_pages(mapper, &dir_ref, 1, true, &addr)
+        ret = dir_ref ? xen_grant_map_page(mapper, dir_ref, true, &addr)
                       : -EINVAL;
         if (ret) {
             goto fail;
@@ -252,17 +261,16 @@ static void chain_fill(XenPgdirChain *chain, const uint32_t *refs,
 int32_t xen_pgdir_buffer_new_shared(XenPgdirMapper *mapper, uint32_t dir_ref,
                                     uint64_t size, XenPgdirBuffer **buffer)
 {
-    g_autofree uint32_t *refs = NULL;
+    XenGrantShare *share;
     XenPgdirChain chain;
     uint32_t pages;
-    void *addr;
     int32_t ret;
 
-    ret = alloc_refs(mapper, size, &refs, &pages);
+    ret = count_pages(mapper, size, &pages);
     if (ret) {
         return ret;
     }
-    ret = xen_grant_map_may_share(mapper, pages);
+    ret = xen_grant_share_room(mapper, pages);
     if (ret) {
         return ret;
     }
@@ -273,9 +281,9 @@ int32_t xen_pgdir_buffer_new_shared(XenPgdirMapper *mapper, uint32_t dir_ref,
         return ret;
     }
     /* Nothing can fail once the guest sees the first reference */
-    ret = xen_grant_map_share(mapper, refs, pages, &addr);
+    ret = xen_grant_share_get(mapper, pages, &share);
     if (ret == 0) {
-        chain_fill(&chain, refs, pages);
+        chain_fill(&chain, share->refs, pages);
     }
     chain_unmap(mapper, &chain);
     if (ret) {
@@ -283,8 +291,7 @@ int32_t xen_pgdir_buffer_new_shared(XenPgdirMapper *mapper, uint32_t dir_ref,
     }
 
     *buffer = buffer_alloc(mapper, size);
-    xen_grant_map_object_init_shared(&(*buffer)->object, mapper,
-                                     g_steal_pointer(&refs), pages, addr);
+    xen_grant_map_object_init_shared(&(*buffer)->object, mapper, pages, share);
     return 0;
 }
 
@@ -325,13 +332,27 @@ static int32_t check_window(const XenPgdirBuffer *buffer, uint64_t offset,
 {
     uint64_t end = (uint64_t)buffer->object.pages * XEN_PGDIR_PAGE_SIZE;
 
-    if (!buffer->object.refs) {
+    if (!buffer->object.refs && !buffer->object.share) {
         return -ESTALE;
     }
     if (!length || offset >= end || length > end - offset) {
         return -EINVAL;
     }
     return 0;
+}
+
+int32_t xen_pgdir_buffer_is_copied(const XenPgdirBuffer *buffer,
+                                   uint64_t offset, uint64_t length)
+{
+    uint32_t limit = buffer->object.map->config.max_map_count;
+    int32_t ret = check_window(buffer, offset, length);
+
+    if (ret || buffer->object.scattered) {
+        return ret ? ret : 1;
+    }
+    return limit && !buffer->object.share &&
+           (offset + length - 1) / XEN_PGDIR_PAGE_SIZE -
+           offset / XEN_PGDIR_PAGE_SIZE >= limit;
 }
 
 int32_t xen_pgdir_buffer_view(XenPgdirBuffer *buffer, uint64_t offset,
@@ -398,6 +419,11 @@ void xen_pgdir_view_unref(XenPgdirView *view)
 int32_t xen_pgdir_view_is_copy(const XenPgdirView *view)
 {
     return xen_grant_map_is_copy(view);
+}
+
+int32_t xen_pgdir_view_is_lost(const XenPgdirView *view)
+{
+    return view->lost;
 }
 
 int32_t xen_pgdir_view_sync(XenPgdirView *view)

@@ -15,7 +15,17 @@
 #include "displif-check.h"
 
 #define MAX_BPP             64
+#define MIN_STRIDE_ALIGN    4
+#define DUMB_STRIDE_ALIGN   8
 #define MAX_STRIDE_ALIGN    256
+
+/*
+ * A row of a framebuffer is at most that many rows of the screen, or bytes: the
+ * widest desktop has all screens of a card, 16 at most, side by side, and small
+ * screens show parts of large pictures
+ */
+#define MAX_ROW_SCREENS     16
+#define MAX_SHORT_ROW       65536
 
 static uint64_t round_up(uint64_t n, uint64_t power_of_two)
 {
@@ -53,16 +63,29 @@ uint64_t xen_displif_pages(uint32_t size)
     return round_up(size, XEN_PGDIR_PAGE_SIZE) / XEN_PGDIR_PAGE_SIZE;
 }
 
+/* Whether rows of @stride are the buffer's size to the byte */
+static bool is_exact(const XenDisplifGeometry *geometry, uint64_t stride)
+{
+    return stride <= UINT32_MAX && stride * geometry->height == geometry->size;
+}
+
 uint64_t xen_displif_dumb_stride(const XenDisplifGeometry *geometry)
 {
     uint64_t tight = tight_stride(geometry);
-    uint64_t padded = round_up(tight, 8);
+    uint64_t padded = round_up(tight, DUMB_STRIDE_ALIGN);
+    uint32_t align;
 
-    if (tight <= UINT32_MAX && tight * geometry->height == geometry->size) {
+    if (is_exact(geometry, tight)) {
         return tight;
     }
     if (fills(geometry, padded)) {
         return padded;
+    }
+    for (align = MIN_STRIDE_ALIGN; align <= MAX_STRIDE_ALIGN; align *= 2) {
+        padded = round_up(tight, align);
+        if (is_exact(geometry, padded)) {
+            return padded;
+        }
     }
     return tight;
 }
@@ -71,18 +94,42 @@ uint64_t xen_displif_import_stride(const XenDisplifGeometry *geometry,
                                    bool *certain)
 {
     uint64_t tight = tight_stride(geometry);
+    uint64_t found = 0;
     uint32_t align;
 
-    *certain = true;
-    for (align = 4; align <= MAX_STRIDE_ALIGN; align *= 2) {
+    *certain = false;
+    for (align = MIN_STRIDE_ALIGN; align <= MAX_STRIDE_ALIGN; align *= 2) {
         uint64_t stride = round_up(tight, align);
 
-        if (fills(geometry, stride)) {
-            return stride;
+        if (!fills(geometry, stride) || stride == found) {
+            continue;
         }
+        *certain = !found;
+        if (found) {
+            break;
+        }
+        found = stride;
     }
-    *certain = false;
-    return tight;
+    return found ? found : tight;
+}
+
+const char *xen_displif_check_row(uint32_t width,
+                                  const XenDisplifGeometry *fb)
+{
+    uint64_t visible = (uint64_t)width * fb->cpp;
+
+    if (fb->stride > MAX(visible * MAX_ROW_SCREENS, MAX_SHORT_ROW)) {
+        return "rows much longer than the screen's";
+    }
+    return NULL;
+}
+
+guint xen_displif_cookie_hash(gconstpointer key)
+{
+    static const uint64_t anywhere;
+    uint64_t factor = (uintptr_t)&anywhere * 0x9e3779b97f4a7c15ull | 1;
+
+    return *(const uint64_t *)key * factor >> 32;
 }
 
 const char *xen_displif_check_dbuf(const struct xendispl_dbuf_create_req *req,

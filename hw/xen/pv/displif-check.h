@@ -8,6 +8,7 @@
 #ifndef HW_XEN_PV_DISPLIF_CHECK_H
 #define HW_XEN_PV_DISPLIF_CHECK_H
 
+#include <glib.h>
 #include <xen/io/displif.h>
 
 /**
@@ -42,7 +43,9 @@ uint64_t xen_displif_pages(uint32_t size);
  *
  * The protocol carries no stride.  Linux sends the size of its rows' bytes,
  * either as they are or (since it uses drm_mode_size_dumb()) rounded up to 8
- * and the whole to a page; the size tells which.
+ * and the whole to a page; the size tells which.  Others pad their rows more,
+ * and send the size of these to the byte: it tells, where the padding is to a
+ * power of two up to 256.
  *
  * Returns: the stride; more than 32 bits when the buffer is absurd.
  */
@@ -51,7 +54,7 @@ uint64_t xen_displif_dumb_stride(const XenDisplifGeometry *geometry);
 /**
  * xen_displif_import_stride: guess the stride of a buffer made elsewhere
  * @geometry: @width, @height, @cpp and @size are filled in
- * @certain: set to whether the size confirms the guess
+ * @certain: set to whether the size allows this guess alone
  *
  * Imported buffers are of other drivers' making, which align rows to some
  * power of two up to 256.
@@ -61,6 +64,29 @@ uint64_t xen_displif_dumb_stride(const XenDisplifGeometry *geometry);
  */
 uint64_t xen_displif_import_stride(const XenDisplifGeometry *geometry,
                                    bool *certain);
+
+/**
+ * xen_displif_check_row: check that a connector may show a framebuffer
+ * @width: visible pixels of the connector's row
+ * @fb: the framebuffer's layout
+ *
+ * What is shown is mapped by whole rows, so the guest's choice of their length
+ * decides how much of its memory that is.
+ *
+ * Returns: NULL, or what is wrong with it.
+ */
+const char *xen_displif_check_row(uint32_t width,
+                                  const XenDisplifGeometry *fb);
+
+/**
+ * xen_displif_cookie_hash: hash of a cookie, which is a guest's choice
+ * @key: the cookie, of 64 bits
+ *
+ * GLib's own is the lower half, and then a guest's cookies can all be alike.
+ * What this one multiplies by is not known to the guest: it is made of an
+ * address, which is another in each process.
+ */
+guint xen_displif_cookie_hash(gconstpointer key);
 
 /**
  * xen_displif_check_dbuf: check a DBUF_CREATE

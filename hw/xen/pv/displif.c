@@ -17,10 +17,18 @@
 #include "hw/xen/xen-displif.h"
 #include "hw/xen/xen-pv-ring.h"
 #include "displif-check.h"
+#include "displif-scanout.h"
 
 QEMU_BUILD_BUG_ON(sizeof(struct xendispl_req) != XEN_PV_SLOT_SIZE);
 QEMU_BUILD_BUG_ON(sizeof(struct xendispl_resp) != XEN_PV_SLOT_SIZE);
 QEMU_BUILD_BUG_ON(sizeof(struct xendispl_evt) != XEN_PV_SLOT_SIZE);
+QEMU_BUILD_BUG_ON(offsetof(struct xendispl_req, operation) !=
+                  offsetof(XenPvHead, operation));
+QEMU_BUILD_BUG_ON(offsetof(struct xendispl_req, op) != sizeof(XenPvHead));
+QEMU_BUILD_BUG_ON(offsetof(struct xendispl_resp, operation) !=
+                  offsetof(XenPvHead, operation));
+QEMU_BUILD_BUG_ON(offsetof(struct xendispl_resp, status) !=
+                  offsetof(XenPvHead, status));
 QEMU_BUILD_BUG_ON(XENDISPL_IN_RING_LEN != XEN_PV_EVENT_SLOTS);
 QEMU_BUILD_BUG_ON(XENDISPL_IN_RING_OFFS != XEN_PV_SLOT_SIZE);
 
@@ -55,22 +63,18 @@ typedef struct DisplifFramebuffer {
 } DisplifFramebuffer;
 
 /*
- * @width, @height: its visible area
+ * @window: its visible area
  * @enabled: between a SET_CONFIG of a framebuffer and one that resets
- * @x, @y: where the visible area starts in a framebuffer
  * @shown: buffer whose pages the owner shows, or NULL.  The framebuffer that
  *     it was shown by may be detached meanwhile.
  * @flips: cookies of the framebuffers whose flip event is owed
  * @flips_head, @flips_count: the oldest of them; their number
  */
 typedef struct DisplifConnector {
-    uint32_t width;
-    uint32_t height;
+    XenDisplifWindow window;
     XenPvRing ring;
     XenPvEvents events;
     bool enabled;
-    uint32_t x;
-    uint32_t y;
     DisplifBuffer *shown;
     uint64_t flips[XEN_DISPLIF_MAX_PENDING_FLIPS];
     uint32_t flips_head;
@@ -82,13 +86,13 @@ struct XenDisplif {
     void *opaque;
     XenPgdirMapper *mapper;
     XenDisplifLimits limits;
+    XenPvServer server;
     bool backend_alloc;
+    bool without_data_ofs;      /* as in version 1 of the protocol */
     GPtrArray *connectors;
     GHashTable *buffers;
     GHashTable *framebuffers;
     uint64_t total_pages;
-    uint64_t requests;
-    uint64_t refused;
     uint64_t flips;
     uint64_t events;
 };
@@ -124,6 +128,12 @@ static gboolean is_in_buffer(gpointer key, gpointer value, gpointer data)
     return fb->buffer == data;
 }
 
+static const char *no_buffer(int error)
+{
+    return error == -E2BIG ? "buffer larger than max-pages allows"
+                           : "page directory cannot be read";
+}
+
 /*
  * Get the pages of a new buffer: from the guest, or for it.
  *
@@ -143,8 +153,7 @@ static int dbuf_get_pages(XenDisplif *card,
     if (!alloc) {
         ret = xen_pgdir_buffer_new(card->mapper, req->gref_directory,
                                    geometry->size, 0, pages);
-        return ret < 0 ? refuse(why, ret, "page directory cannot be read")
-                       : 0;
+        return ret < 0 ? refuse(why, ret, no_buffer(ret)) : 0;
     }
     if (geometry->width == 0) {
         return refuse(why, -EINVAL, "allocation without width and height");
@@ -158,7 +167,7 @@ static int dbuf_get_pages(XenDisplif *card,
 }
 
 static int dbuf_create(XenDisplif *card,
-                       const struct xendispl_dbuf_create_req *req,
+                       struct xendispl_dbuf_create_req *req,
                        const char **why)
 {
     XenDisplifGeometry geometry;
@@ -173,16 +182,20 @@ static int dbuf_create(XenDisplif *card,
     if (g_hash_table_contains(card->buffers, &req->dbuf_cookie)) {
         return refuse(why, -EEXIST, "buffer cookie in use");
     }
+    if (card->without_data_ofs) {
+        req->data_ofs = 0;
+    }
     *why = xen_displif_check_dbuf(req, &geometry);
     if (*why) {
         return -EINVAL;
     }
     if (g_hash_table_size(card->buffers) >= card->limits.max_buffers) {
-        return refuse(why, -ENOSPC, "too many buffers");
+        return refuse(why, -ENOSPC, "more buffers than max-buffers");
     }
     count = xen_displif_pages(geometry.size);
     if (count > card->limits.max_total_pages - card->total_pages) {
-        return refuse(why, -ENOSPC, "too many pages in all buffers together");
+        return refuse(why, -ENOSPC,
+                      "more pages in all buffers than max-pages allows");
     }
 
     ret = dbuf_get_pages(card, req, &geometry, &pages, why);
@@ -248,7 +261,7 @@ static int fb_attach(XenDisplif *card,
     }
     if (g_hash_table_size(card->framebuffers) >=
         card->limits.max_framebuffers) {
-        return refuse(why, -ENOSPC, "too many framebuffers");
+        return refuse(why, -ENOSPC, "more framebuffers than max-framebuffers");
     }
     cpp = card->ops->format_cpp(card->opaque, req->pixel_format);
     if (cpp == 0) {
@@ -282,35 +295,40 @@ static int fb_detach(XenDisplif *card,
     return 0;
 }
 
-/* Show @fb from its pixel @x, @y on; what does not reach so far is clipped */
+/* Show @fb from its pixel @x, @y on, and keep that origin */
 static int show_fb(XenDisplif *card, uint32_t index, DisplifFramebuffer *fb,
                    uint32_t x, uint32_t y, bool flip, const char **why)
 {
     DisplifConnector *connector = get_connector(card, index);
-    const XenDisplifGeometry *geometry = &fb->geometry;
+    XenDisplifWindow window = connector->window;
     XenDisplifScanout scanout;
     int ret;
 
-    if (x >= geometry->width || y >= geometry->height) {
-        return refuse(why, -EINVAL, "visible area outside the framebuffer");
+    window.x = x;
+    window.y = y;
+    *why = xen_displif_scanout(&fb->geometry, &window, &scanout);
+    if (*why) {
+        return -EINVAL;
     }
-
     scanout.buffer = fb->buffer->pages;
     scanout.fb_cookie = fb->cookie;
-    scanout.offset = geometry->data_ofs + (uint64_t)geometry->stride * y +
-                     (uint64_t)geometry->cpp * x;
-    scanout.x = x;
-    scanout.stride = geometry->stride;
-    scanout.width = MIN(connector->width, geometry->width - x);
-    scanout.height = MIN(connector->height, geometry->height - y);
-    scanout.cpp = geometry->cpp;
     scanout.format = fb->format;
     ret = card->ops->show(card->opaque, index, &scanout, flip);
     if (ret < 0) {
         return refuse(why, ret, "framebuffer cannot be shown");
     }
+    connector->window = window;
     connector->shown = fb->buffer;
     return 0;
+}
+
+/* Show nothing any more, and forget the origin */
+static void switch_off(DisplifConnector *connector)
+{
+    connector->enabled = false;
+    connector->window.x = 0;
+    connector->window.y = 0;
+    connector->shown = NULL;
 }
 
 /*
@@ -331,10 +349,7 @@ static int set_config(XenDisplif *card, uint32_t index,
         if (ret < 0) {
             return refuse(why, ret, "connector cannot be switched off");
         }
-        connector->enabled = false;
-        connector->x = 0;
-        connector->y = 0;
-        connector->shown = NULL;
+        switch_off(connector);
         return 0;
     }
 
@@ -347,8 +362,6 @@ static int set_config(XenDisplif *card, uint32_t index,
         return ret;
     }
     connector->enabled = true;
-    connector->x = req->x;
-    connector->y = req->y;
     return 0;
 }
 
@@ -374,7 +387,10 @@ static int page_flip(XenDisplif *card, uint32_t index,
         return refuse(why, -EBUSY, "too many flips without their event");
     }
     if (connector->enabled) {
-        ret = show_fb(card, index, fb, connector->x, connector->y, true, why);
+        bool stale = xen_displif_is_stale(&fb->geometry, &connector->window);
+
+        ret = show_fb(card, index, fb, stale ? 0 : connector->window.x,
+                      stale ? 0 : connector->window.y, true, why);
         if (ret < 0) {
             return ret;
         }
@@ -429,10 +445,13 @@ static int get_edid(XenDisplif *card, uint32_t index,
     return 0;
 }
 
-static int carry_out(XenDisplif *card, uint32_t index,
-                     const struct xendispl_req *req,
-                     struct xendispl_resp *rsp, const char **why)
+static int carry_out(void *engine, uint32_t index, XenPvSlot *request,
+                     XenPvSlot *response, const char **why)
 {
+    struct xendispl_resp *rsp = (struct xendispl_resp *)response->bytes;
+    struct xendispl_req *req = (struct xendispl_req *)request->bytes;
+    XenDisplif *card = engine;
+
     switch (req->operation) {
     case XENDISPL_OP_DBUF_CREATE:
     case XENDISPL_OP_DBUF_DESTROY:
@@ -468,48 +487,6 @@ static int carry_out(XenDisplif *card, uint32_t index,
     }
 }
 
-/* Whose ring is served */
-typedef struct DisplifTurn {
-    XenDisplif *card;
-    uint32_t index;
-} DisplifTurn;
-
-static bool answer(void *opaque, const XenPvSlot *slot)
-{
-    const DisplifTurn *turn = opaque;
-    XenDisplif *card = turn->card;
-    uint32_t index = turn->index;
-    DisplifConnector *connector = get_connector(card, index);
-    XenPvSlot response = { { 0 } };
-    struct xendispl_resp rsp;
-    struct xendispl_req req;
-    const char *why = NULL;
-    bool notify;
-
-    memcpy(&req, slot->bytes, sizeof(req));
-    memset(&rsp, 0, sizeof(rsp));
-    rsp.id = req.id;
-    rsp.operation = req.operation;
-    /* Errors are those of Linux on x86 and Arm, hence of xen/errno.h */
-    rsp.status = carry_out(card, index, &req, &rsp, &why);
-    memcpy(response.bytes, &rsp, sizeof(rsp));
-    notify = xen_pv_ring_put(&connector->ring, &response);
-
-    card->requests++;
-    card->refused += rsp.status < 0;
-    card->ops->answered(card->opaque, index, req.id, req.operation,
-                        rsp.status, why);
-    return notify;
-}
-
-static bool enough(void *opaque)
-{
-    const DisplifTurn *turn = opaque;
-
-    return turn->card->ops->enough &&
-           turn->card->ops->enough(turn->card->opaque);
-}
-
 XenDisplif *xen_displif_new(const XenDisplifOps *ops, void *opaque,
                             XenPgdirMapper *mapper,
                             const XenDisplifLimits *limits)
@@ -520,11 +497,17 @@ XenDisplif *xen_displif_new(const XenDisplifOps *ops, void *opaque,
     card->opaque = opaque;
     card->mapper = xen_pgdir_mapper_ref(mapper);
     card->limits = *limits;
+    card->server = (XenPvServer) {
+        .carry_out = carry_out,
+        .engine = card,
+        .ops = &ops->requests,
+        .opaque = opaque,
+    };
     card->connectors = g_ptr_array_new_with_free_func(g_free);
-    card->buffers = g_hash_table_new_full(g_int64_hash, g_int64_equal,
-                                          NULL, buffer_free);
-    card->framebuffers = g_hash_table_new_full(g_int64_hash, g_int64_equal,
-                                               NULL, g_free);
+    card->buffers = g_hash_table_new_full(xen_displif_cookie_hash,
+                                          g_int64_equal, NULL, buffer_free);
+    card->framebuffers = g_hash_table_new_full(xen_displif_cookie_hash,
+                                               g_int64_equal, NULL, g_free);
     return card;
 }
 
@@ -546,8 +529,8 @@ uint32_t xen_displif_add_connector(XenDisplif *card, uint32_t width,
 {
     DisplifConnector *connector = g_new0(DisplifConnector, 1);
 
-    connector->width = width;
-    connector->height = height;
+    connector->window.width = width;
+    connector->window.height = height;
     g_ptr_array_add(card->connectors, connector);
     return card->connectors->len - 1;
 }
@@ -555,6 +538,11 @@ uint32_t xen_displif_add_connector(XenDisplif *card, uint32_t width,
 void xen_displif_set_backend_alloc(XenDisplif *card, bool enabled)
 {
     card->backend_alloc = enabled;
+}
+
+void xen_displif_set_version(XenDisplif *card, uint32_t version)
+{
+    card->without_data_ofs = version == 1;
 }
 
 void xen_displif_attach(XenDisplif *card, uint32_t connector,
@@ -580,10 +568,7 @@ void xen_displif_reset(XenDisplif *card)
         if (connector->enabled) {
             card->ops->show(card->opaque, i, NULL, false);
         }
-        connector->enabled = false;
-        connector->x = 0;
-        connector->y = 0;
-        connector->shown = NULL;
+        switch_off(connector);
         connector->flips_count = 0;
         xen_pv_ring_detach(&connector->ring);
         xen_pv_events_detach(&connector->events);
@@ -595,21 +580,13 @@ void xen_displif_reset(XenDisplif *card)
 
 int xen_displif_process(XenDisplif *card, uint32_t connector, bool *more)
 {
-    DisplifTurn turn = { .card = card, .index = connector };
     DisplifConnector *c = get_connector(card, connector);
-    bool notify;
-    int ret;
 
-    *more = false;
     if (!c) {
+        *more = false;
         return 0;
     }
-    ret = xen_pv_ring_serve(&c->ring, answer, enough, &turn, &notify,
-                            more);
-    if (notify) {
-        card->ops->notify_request(card->opaque, connector);
-    }
-    return ret;
+    return xen_pv_ring_serve(&c->ring, &card->server, connector, more);
 }
 
 int xen_displif_flip_done(XenDisplif *card, uint32_t connector)
@@ -649,8 +626,8 @@ uint32_t xen_displif_flips_pending(const XenDisplif *card,
 void xen_displif_stats(const XenDisplif *card, XenDisplifStats *stats)
 {
     memset(stats, 0, sizeof(*stats));
-    stats->requests = card->requests;
-    stats->refused = card->refused;
+    stats->requests = card->server.requests;
+    stats->refused = card->server.refused;
     stats->flips = card->flips;
     stats->events = card->events;
     stats->buffers = g_hash_table_size(card->buffers);
@@ -670,10 +647,10 @@ void xen_displif_connector_info(const XenDisplif *card, uint32_t connector,
     info->connected = c->ring.page;
     info->broken = c->ring.broken;
     info->enabled = c->enabled;
-    info->x = c->x;
-    info->y = c->y;
-    info->width = c->width;
-    info->height = c->height;
+    info->x = c->window.x;
+    info->y = c->window.y;
+    info->width = c->window.width;
+    info->height = c->window.height;
     info->shown_dbuf = c->shown ? c->shown->cookie : 0;
     info->flips_pending = c->flips_count;
     info->events = c->events.prod;

@@ -12,6 +12,9 @@
 
 #define PARTS   1000000000ll
 
+/* Debt ends here: with a full bucket on top it is still less than 2^63 */
+#define DEEPEST (-(int64_t)XEN_PV_QUOTA_DEBT * PARTS)
+
 static int64_t capacity(const XenPvQuota *quota)
 {
     return quota->burst * PARTS;
@@ -39,7 +42,7 @@ void xen_pv_quota_init(XenPvQuota *quota, uint64_t rate, uint64_t burst,
                        int64_t now)
 {
     quota->rate = MIN(rate, XEN_PV_QUOTA_MAX);
-    quota->burst = MIN(burst, XEN_PV_QUOTA_MAX);
+    quota->burst = MIN(MAX(burst, 1), XEN_PV_QUOTA_MAX);
     quota->level = capacity(quota);
     quota->at = now;
 }
@@ -61,10 +64,13 @@ int64_t xen_pv_quota_wait(XenPvQuota *quota, uint64_t amount, int64_t now)
 
 void xen_pv_quota_take(XenPvQuota *quota, uint64_t amount, int64_t now)
 {
+    int64_t left;
+
     if (!quota->rate) {
         return;
     }
+    /* First this: what came while it was used is not lost to a full bucket */
+    left = quota->level - DEEPEST;
+    quota->level -= (int64_t)MIN(amount, left / PARTS) * PARTS;
     fill(quota, now);
-    quota->level -= (int64_t)MIN(amount, 2 * quota->burst) * PARTS;
-    quota->level = MAX(quota->level, -capacity(quota));
 }

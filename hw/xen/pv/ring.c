@@ -16,6 +16,10 @@
 
 #include "hw/xen/xen-pv-ring.h"
 
+#if G_BYTE_ORDER != G_LITTLE_ENDIAN
+#error "Xen has no big-endian hosts: what guests write is read as it is"
+#endif
+
 DEFINE_RING_TYPES(xen_pv, XenPvSlot, XenPvSlot);
 
 /* xen/io/displif.h and xen/io/sndif.h: struct xen{displ,snd}_event_page */
@@ -149,32 +153,53 @@ bool xen_pv_ring_final_check(XenPvRing *ring)
     return shared_get(&sring->req_prod) != ring->req_cons;
 }
 
-int xen_pv_ring_serve(XenPvRing *ring, XenPvAnswer answer,
-                      XenPvEnough enough, void *opaque, bool *notify,
+/* Returns: as xen_pv_ring_put() */
+static bool answer(XenPvRing *ring, XenPvServer *server, uint32_t index,
+                   XenPvSlot *req)
+{
+    XenPvSlot rsp = { { 0 } };
+    const char *why = NULL;
+    XenPvHead head;
+    bool notify;
+
+    memcpy(&head, req->bytes, sizeof(head));
+    head.reserved = 0;
+    /* Errors are those of Linux on x86 and Arm, hence of xen/errno.h */
+    head.status = server->carry_out(server->engine, index, req, &rsp, &why);
+    memcpy(rsp.bytes, &head, sizeof(head));
+    notify = xen_pv_ring_put(ring, &rsp);
+
+    server->requests++;
+    server->refused += head.status < 0;
+    server->ops->answered(server->opaque, index, head.id, head.operation,
+                          head.status, why);
+    return notify;
+}
+
+int xen_pv_ring_serve(XenPvRing *ring, XenPvServer *server, uint32_t index,
                       bool *more)
 {
+    bool notify = false;
     int answered = 0;
-    XenPvSlot slot;
+    XenPvSlot req;
     int ret = 0;
 
-    *notify = false;
-    *more = false;
     while (answered < XEN_PV_RING_SLOTS) {
-        ret = xen_pv_ring_get(ring, &slot);
+        ret = xen_pv_ring_get(ring, &req);
         if (ret <= 0) {
             break;
         }
-        *notify |= answer(opaque, &slot);
+        notify |= answer(ring, server, index, &req);
         answered++;
-        if (enough(opaque)) {
+        if (server->ops->enough && server->ops->enough(server->opaque)) {
             break;
         }
     }
-    if (ret == -EPROTO) {
-        return ret;
+    *more = ret != -EPROTO && xen_pv_ring_final_check(ring);
+    if (notify) {
+        server->ops->notify(server->opaque, index);
     }
-    *more = xen_pv_ring_final_check(ring);
-    return answered;
+    return ret == -EPROTO ? ret : answered;
 }
 
 void xen_pv_events_attach(XenPvEvents *events, void *page)

@@ -10,6 +10,14 @@
 
 #include "sndif-check.h"
 
+/*
+ * The shortest buffer and period: each period takes a notification of the guest
+ * and one of the buffer's ends a call of the host's audio layer.  Linux has no
+ * buffer of less than 64 bytes either.
+ */
+#define MIN_BUFFER  64
+#define MIN_NTH     1000        /* of a second */
+
 /* Format codes end here; there is room for more in a mask of 64 bits */
 #define NR_FORMATS  (XENSND_PCM_FORMAT_GSM + 1)
 
@@ -50,6 +58,13 @@ uint64_t xen_sndif_pages(uint32_t size)
     return ((uint64_t)size + XEN_PGDIR_PAGE_SIZE - 1) / XEN_PGDIR_PAGE_SIZE;
 }
 
+/* Frames that last a millisecond, and as long as the owner wants: @us */
+static uint32_t min_frames(uint32_t rate, uint32_t us)
+{
+    return MAX(DIV_ROUND_UP((uint64_t)rate, MIN_NTH),
+               DIV_ROUND_UP((uint64_t)rate * us, 1000000));
+}
+
 static bool has_format(uint64_t formats, uint32_t format)
 {
     return format < NR_FORMATS && (formats >> format & 1) &&
@@ -69,6 +84,27 @@ static bool has_rate(const XenSndifCaps *caps, uint32_t rate)
         }
     }
     return false;
+}
+
+/* Is it long enough? */
+static const char *check_length(const XenSndifCaps *caps,
+                                const XenSndifParams *params)
+{
+    uint64_t frame = params->frame_size;
+    uint64_t buffer = params->buffer_size, period = params->period_size;
+    uint64_t shortest = min_frames(params->rate, 0) * frame;
+
+    if (buffer < MAX(shortest, MIN_BUFFER)) {
+        return "buffer of less than a millisecond, or than 64 bytes";
+    }
+    if (period && period < shortest) {
+        return "period of less than a millisecond";
+    }
+    if (buffer < min_frames(params->rate, caps->buffer_us) * frame) {
+        return "buffer shorter than two ticks of QEMU's: less takes a lower "
+               "timer-period of the audiodev";
+    }
+    return NULL;
 }
 
 const char *xen_sndif_check_open(const XenSndifCaps *caps,
@@ -104,7 +140,7 @@ const char *xen_sndif_check_open(const XenSndifCaps *caps,
     if (req->period_sz > req->buffer_sz) {
         return "period longer than the buffer";
     }
-    return NULL;
+    return check_length(caps, params);
 }
 
 const char *xen_sndif_check_range(uint32_t size,
@@ -143,18 +179,21 @@ static bool narrow_rates(const XenSndifCaps *caps, uint32_t *min,
     return low <= high;
 }
 
-/* Of the formats that are left, the bytes of the smallest sample */
-static uint32_t narrow_formats(const XenSndifCaps *caps, uint64_t *formats)
+/* Of the formats that are left, the bytes of the smallest sample; or 0 */
+static uint32_t narrow_formats(const XenSndifCaps *caps, uint64_t *formats,
+                               uint32_t *largest)
 {
     uint64_t left = 0;
     uint32_t smallest = 0, f;
 
+    *largest = 0;
     for (f = 0; f < NR_FORMATS; f++) {
         uint32_t size = xen_sndif_sample_size(f);
 
         if ((*formats >> f & 1) && has_format(caps->formats, f)) {
             left |= 1ULL << f;
             smallest = smallest ? MIN(smallest, size) : size;
+            *largest = MAX(*largest, size);
         }
     }
     *formats = left;
@@ -165,10 +204,10 @@ const char *xen_sndif_check_query(const XenSndifCaps *caps,
                                   const struct xensnd_query_hw_param *req,
                                   struct xensnd_query_hw_param *rsp)
 {
-    uint32_t sample;
+    uint32_t sample, largest, frames, period;
 
     *rsp = *req;
-    sample = narrow_formats(caps, &rsp->formats);
+    sample = narrow_formats(caps, &rsp->formats, &largest);
     if (!sample) {
         return "no such sample format";
     }
@@ -179,11 +218,16 @@ const char *xen_sndif_check_query(const XenSndifCaps *caps,
                 MAX(caps->channels_min, 1), caps->channels_max)) {
         return "no such number of channels";
     }
-    if (!narrow(&rsp->buffer.min, &rsp->buffer.max, 1,
+    frames = min_frames(rsp->rates.min, caps->buffer_us);
+    period = min_frames(rsp->rates.min, 0);
+    largest *= rsp->channels.max;
+    if (!narrow(&rsp->buffer.min, &rsp->buffer.max,
+                MAX(frames, DIV_ROUND_UP(MIN_BUFFER, largest)),
                 caps->buffer_max / ((uint64_t)sample * rsp->channels.min))) {
         return "no such buffer size";
     }
-    if (!narrow(&rsp->period.min, &rsp->period.max, 1, rsp->buffer.max)) {
+    if (!narrow(&rsp->period.min, &rsp->period.max, period,
+                rsp->buffer.max)) {
         return "no such period";
     }
     /* A buffer holds one period at least */

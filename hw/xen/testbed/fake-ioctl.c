@@ -70,7 +70,7 @@ static int gntdev_notify(XenGntdevFile *file, const XenGntHost *host,
                                  op.event_channel_port);
 }
 
-static int grant_copy(XenGntdevFile *file, const XenGntHost *host, void *arg)
+static int grant_copy(const XenGntHost *host, void *arg)
 {
     struct ioctl_gntdev_grant_copy op;
     unsigned int i;
@@ -84,7 +84,7 @@ static int grant_copy(XenGntdevFile *file, const XenGntHost *host, void *arg)
 
         ret = xen_fake_copy(&segment, &op.segments[i], sizeof(segment));
         if (!ret) {
-            ret = xen_gntdev_copy(file, host, &segment);
+            ret = xen_gntdev_copy(host, &segment);
         }
         if (!ret) {
             ret = xen_fake_copy(&op.segments[i].status, &segment.status,
@@ -110,7 +110,7 @@ static int gntdev_ioctl(XenFakeMachine *fake, uint32_t number,
     case IOCTL_GNTDEV_SET_UNMAP_NOTIFY:
         return gntdev_notify(file, &host, arg);
     case IOCTL_GNTDEV_GRANT_COPY:
-        return grant_copy(file, &host, arg);
+        return grant_copy(&host, arg);
     default:
         /* Also SET_MAX_GRANTS and, as Debian builds it, all of DMABUF */
         return -ENOTTY;
@@ -142,8 +142,8 @@ int xen_fake_get_offset(XenFakeMachine *fake, uint32_t file, uint64_t index,
     if (xen_fake_copy(&op, arg, sizeof(op)) < 0) {
         return -EFAULT;
     }
-    ret = xen_gntdev_get_offset(xen_fake_gntdev(fake, file), index, index, 1,
-                                &op.offset, &op.count);
+    ret = xen_gntdev_get_offset(xen_fake_gntdev(fake, file), index, &op.offset,
+                                &op.count);
     return ret < 0 ? ret : xen_fake_copy(arg, &op, sizeof(op));
 }
 

@@ -62,7 +62,6 @@ static XenMachineConfig machine_config(const XenFakeConfig *config)
 static XenGntdevConfig gntdev_config(const XenFakeConfig *config)
 {
     return (XenGntdevConfig) {
-        .kind = XEN_GNTDEV_LINUX,
         .slots = config->gntdev_slots,
         .limit = config->gntdev_limit,
     };

@@ -21,8 +21,8 @@ typedef enum Access {
 } Access;
 
 /*
- * A slot.  In 2007 each was on its own; Linux knows the request that it was
- * part of, whose state is in its first slot.  All zero is a free slot.
+ * A slot: part of a request, whose state is in its first slot.  All zero is a
+ * free slot.
  *
  * @next, @prev: in the list of free slots; one more than the number, 0 is none
  * @first: the request's first slot
@@ -66,20 +66,6 @@ struct XenGntdevFile {
     uint32_t in_use;
     Slot slots[];
 };
-
-static const struct {
-    int unknown;                /* UNMAP_GRANT_REF of what is not there */
-    int beyond;                 /* mmap() of slots that there are not */
-    int refused;                /* mmap() of a grant that is refused */
-} errors[] = {
-    [XEN_GNTDEV_LINUX] = { -ENOENT, -EINVAL, -EINVAL },
-    [XEN_GNTDEV_2007] = { -EINVAL, -ENXIO, -ENOMEM },
-};
-
-static bool is_linux(const XenGntdevFile *file)
-{
-    return file->config.kind == XEN_GNTDEV_LINUX;
-}
 
 size_t xen_gntdev_file_size(const XenGntdevConfig *config)
 {
@@ -209,7 +195,7 @@ static void end_request(XenGntdevFile *file, const XenGntHost *host,
 
 int xen_gntdev_check_count(const XenGntdevFile *file, uint32_t count)
 {
-    if (!count || (is_linux(file) && count > file->config.limit)) {
+    if (!count || count > file->config.limit) {
         return -EINVAL;
     }
     return count > file->config.slots ? -ENOMEM : 0;
@@ -234,8 +220,8 @@ int xen_gntdev_map(XenGntdevFile *file, uint32_t count,
         slot->state = XEN_GNTDEV_NOT_YET_MAPPED;
         slot->domid = refs[i].domid;
         slot->ref = refs[i].ref;
-        slot->first = is_linux(file) ? first : first + i;
-        slot->count = is_linux(file) ? count : 1;
+        slot->first = first;
+        slot->count = count;
     }
     file->in_use += count;
     *index = (uint64_t)first << XEN_MACHINE_PAGE_SHIFT;
@@ -264,47 +250,19 @@ static Slot *find_request(XenGntdevFile *file, uint64_t index, uint32_t count)
     return slot;
 }
 
-static int unmap_request(XenGntdevFile *file, const XenGntHost *host,
-                         uint64_t index, uint32_t count)
+int xen_gntdev_unmap(XenGntdevFile *file, const XenGntHost *host,
+                     uint64_t index, uint32_t count)
 {
     Slot *request = find_request(file, index, count);
 
     if (!request) {
-        return errors[file->config.kind].unknown;
+        return -ENOENT;
     }
     request->freed = true;
     if (!request->nr_mapped) {
         end_request(file, host, request);
     }
     return 0;
-}
-
-static int unmap_slots(XenGntdevFile *file, const XenGntHost *host,
-                       uint64_t index, uint32_t count)
-{
-    Slot *slots = slots_at(file, index, count);
-    uint32_t i;
-
-    if (!slots) {
-        return errors[file->config.kind].unknown;
-    }
-    for (i = 0; i < count; i++) {
-        if (slots[i].state != XEN_GNTDEV_NOT_YET_MAPPED) {
-            return slots[i].state == XEN_GNTDEV_MAPPED ?
-                   -EBUSY : errors[file->config.kind].unknown;
-        }
-    }
-    for (i = 0; i < count; i++) {
-        end_request(file, host, &slots[i]);
-    }
-    return 0;
-}
-
-int xen_gntdev_unmap(XenGntdevFile *file, const XenGntHost *host,
-                     uint64_t index, uint32_t count)
-{
-    return (is_linux(file) ? unmap_request : unmap_slots)(file, host, index,
-                                                          count);
 }
 
 /* Mappings */
@@ -355,35 +313,17 @@ static void unmap_slot(XenGntdevFile *file, const XenGntHost *host,
     }
 }
 
-/* May these slots be mapped?  If so they say how from now on. */
+/* May this request be mapped?  If so it says how from now on. */
 static int check_mmap(XenGntdevFile *file, uint64_t index, uint32_t count,
                       bool shared, bool write)
 {
-    Slot *slots = slots_at(file, index, count);
-    uint32_t i;
+    Slot *request = count ? find_request(file, index, count) : NULL;
 
-    if (write && !shared) {
+    /* Once, whatever comes of it, and whatever becomes of the mapping */
+    if ((write && !shared) || !request || request->access != ACCESS_OPEN) {
         return -EINVAL;
     }
-    if (!slots || !count) {
-        return errors[file->config.kind].beyond;
-    }
-    if (is_linux(file)) {
-        if (find_request(file, index, count) != slots || slots->nr_mapped ||
-            (write && slots->access == ACCESS_READ)) {
-            return -EINVAL;
-        }
-        if (slots->access == ACCESS_OPEN) {
-            slots->access = write ? ACCESS_WRITE : ACCESS_READ;
-        }
-        return 0;
-    }
-    for (i = 0; i < count; i++) {
-        if (slots[i].state != XEN_GNTDEV_NOT_YET_MAPPED) {
-            return -EINVAL;
-        }
-        slots[i].access = ACCESS_WRITE;
-    }
+    request->access = write ? ACCESS_WRITE : ACCESS_READ;
     return 0;
 }
 
@@ -403,7 +343,7 @@ int xen_gntdev_mmap(XenGntdevFile *file, const XenGntHost *host,
         if (map_slot(host, request_of(file, &slots[done]), &slots[done],
                      owner, &frames[done]) < 0) {
             xen_gntdev_munmap(file, host, index, done);
-            return errors[file->config.kind].refused;
+            return -EINVAL;
         }
     }
     return 0;
@@ -451,26 +391,15 @@ void xen_gntdev_release(XenGntdevFile *file, const XenGntHost *host)
 }
 
 int xen_gntdev_get_offset(const XenGntdevFile *file, uint64_t index,
-                          uint64_t mapped, uint32_t nr_mapped,
                           uint64_t *first, uint32_t *count)
 {
     const Slot *slot = slots_at((XenGntdevFile *)file, index, 1);
-    const Slot *request;
 
     if (!slot || slot->state != XEN_GNTDEV_MAPPED) {
         return -EINVAL;
     }
-    if (is_linux(file)) {
-        request = &file->slots[slot->first];
-        *first = (uint64_t)slot->first << XEN_MACHINE_PAGE_SHIFT;
-        *count = request->count;
-        return 0;
-    }
-    if (index != mapped) {
-        return -EINVAL;
-    }
-    *first = mapped;
-    *count = nr_mapped;
+    *first = (uint64_t)slot->first << XEN_MACHINE_PAGE_SHIFT;
+    *count = file->slots[slot->first].count;
     return 0;
 }
 
@@ -480,9 +409,6 @@ int xen_gntdev_set_notify(XenGntdevFile *file, const XenGntHost *host,
     Slot *slot = slots_at(file, index, 1);
     Slot *request = NULL;
 
-    if (!is_linux(file)) {
-        return -ENOTTY;
-    }
     if (action & ~(XEN_GNT_CLEAR_BYTE | XEN_GNT_SEND_EVENT)) {
         return -EINVAL;
     }
@@ -547,8 +473,7 @@ static void leave_side(const XenGntHost *host, const Side *side)
     }
 }
 
-int xen_gntdev_copy(XenGntdevFile *file, const XenGntHost *host,
-                    XenGntdevSegment *segment)
+int xen_gntdev_copy(const XenGntHost *host, XenGntdevSegment *segment)
 {
     Side from = {
         .is_ref = segment->flags & GNTCOPY_source_gref,
@@ -565,9 +490,6 @@ int xen_gntdev_copy(XenGntdevFile *file, const XenGntHost *host,
     };
     int ret = 0;
 
-    if (!is_linux(file)) {
-        return -ENOTTY;
-    }
     if ((!from.is_ref && !to.is_ref) ||
         (from.is_ref && segment->source.foreign.offset + segment->len >
                         XEN_MACHINE_PAGE_SIZE) ||

@@ -7,10 +7,8 @@
  * or its page is mapped, by mmap() of the slot's offset (MAPPED).  munmap()
  * takes it one step back, and UNMAP_GRANT_REF frees it.
  *
- * The device was proposed in 2007 and is in Linux today.  The slots and how
- * they are given out are the proposal's in either case; where the two answer
- * differently it goes by XenGntdevKind.  Which is which is in
- * docs/devel/xen-grants.rst.
+ * It answers as Linux does, which has ranges of offsets in the place of slots:
+ * see docs/devel/xen-grants.rst.
  *
  * The model knows nothing of addresses and of processes: who presents the
  * device keeps its mappings, says to whom they belong (@owner), and tells when
@@ -29,9 +27,6 @@
 
 #include "gnt-host.h"
 
-/** XEN_GNTDEV_SLOTS_2007: slots of a file in the proposal */
-#define XEN_GNTDEV_SLOTS_2007   128u
-
 /**
  * XEN_GNTDEV_SLOTS: slots of a file for Linux, which has no end of them: so
  * many that a domain's map track is full before they are
@@ -41,17 +36,6 @@
 
 /** XEN_GNTDEV_LIMIT: grants that a request of Linux takes, unless told */
 #define XEN_GNTDEV_LIMIT        65536u
-
-/**
- * enum XenGntdevKind - whose answers the device gives
- *
- * @XEN_GNTDEV_LINUX: those of Linux
- * @XEN_GNTDEV_2007: those of the proposal
- */
-typedef enum XenGntdevKind {
-    XEN_GNTDEV_LINUX,
-    XEN_GNTDEV_2007,
-} XenGntdevKind;
 
 /**
  * enum XenGntdevState - what a slot is
@@ -73,13 +57,10 @@ typedef struct XenGntdevRef {
 /**
  * struct XenGntdevConfig - a device
  *
- * @kind: whose answers it gives
  * @slots: slots of each file
- * @limit: the most grants of one request; Linux's module parameter.  The
- *     proposal has no such limit.
+ * @limit: the most grants of one request; Linux's module parameter
  */
 typedef struct XenGntdevConfig {
-    uint32_t kind;
     uint32_t slots;
     uint32_t limit;
 } XenGntdevConfig;
@@ -166,14 +147,11 @@ int xen_gntdev_map(XenGntdevFile *file, uint32_t count,
  * @index: offset of the first
  * @count: their number
  *
- * Linux: @index and @count must be those of one request (or @count be 0), else
- * -ENOENT.  While the slots are mapped nobody can ask for them any more; they
- * are freed with the mapping.
+ * @index and @count must be those of one request, or @count be 0.  While the
+ * slots are mapped nobody can ask for them any more; they are freed with the
+ * mapping.
  *
- * 2007: any slots; -EINVAL when one is free already, -EBUSY when one is
- * mapped, and then nothing has changed.
- *
- * Returns: 0, or as told.
+ * Returns: 0 or -ENOENT.
  */
 int xen_gntdev_unmap(XenGntdevFile *file, const XenGntHost *host,
                      uint64_t index, uint32_t count);
@@ -191,16 +169,11 @@ int xen_gntdev_unmap(XenGntdevFile *file, const XenGntHost *host,
  *
  * All of it or nothing.
  *
- * Linux: -EINVAL whatever is wrong: that @index and @count are not those of
- * one request; that it is mapped already; a writable private mapping; a
- * writable mapping of what was mapped read-only before; or a grant that is
+ * Returns: 0, or -EINVAL whatever is wrong: that @index and @count are not
+ * those of one request; a writable private mapping; that it was mapped before,
+ * or that somebody tried to (since 6.1, and the stable kernels of that time: a
+ * request is good for one mmap(), also after munmap()); or a grant that is
  * refused.
- *
- * 2007: -ENXIO for no slot or slots beyond the last; -EINVAL when one is not
- * NOT_YET_MAPPED, and for a writable private mapping; -ENOMEM for a grant that
- * is refused.  Grants are always mapped for writing.
- *
- * Returns: 0, or as told.
  */
 int xen_gntdev_mmap(XenGntdevFile *file, const XenGntHost *host,
                     uint64_t index, uint32_t count, bool shared, bool write,
@@ -212,6 +185,10 @@ int xen_gntdev_mmap(XenGntdevFile *file, const XenGntHost *host,
  * @host: the machine
  * @index: offset of the first page, as it was mapped
  * @count: their number
+ *
+ * Their grants end at once, as in a PV domain, whose page tables are the
+ * mapping.  In others (PVH, HVM, Arm) Linux maps a request when it is asked for
+ * mmap() and ends it with the last page; the model has no such mode.
  */
 void xen_gntdev_munmap(XenGntdevFile *file, const XenGntHost *host,
                        uint64_t index, uint32_t count);
@@ -229,19 +206,15 @@ void xen_gntdev_forget(XenGntdevFile *file, const XenGntHost *host,
  * xen_gntdev_get_offset: GET_OFFSET_FOR_VADDR
  * @file: the file
  * @index: the offset that belongs to the address
- * @mapped: offset of the first page of the mapping that the address is in
- * @nr_mapped: pages of this mapping
  * @first: where to store the offset that was given to mmap()
  * @count: where to store the number of pages
  *
- * Linux: what it was as it was asked for, wherever in it the address is.
+ * They are those of the request as it was asked for, wherever in it the address
+ * is.
  *
- * 2007: the address must be that of the mapping's first page, else -EINVAL.
- *
- * Returns: 0, or as told.
+ * Returns: 0, or -EINVAL where nothing is mapped.
  */
 int xen_gntdev_get_offset(const XenGntdevFile *file, uint64_t index,
-                          uint64_t mapped, uint32_t nr_mapped,
                           uint64_t *first, uint32_t *count);
 
 /**
@@ -257,26 +230,22 @@ int xen_gntdev_get_offset(const XenGntdevFile *file, uint64_t index,
  * There is one notification for a request: the last one asked for.
  *
  * Returns: 0; -EINVAL for another action, for a port that there is not, and
- * for a byte of what is mapped read-only; -ENOENT for no request; -ENOTTY in
- * 2007.
+ * for a byte of what is mapped read-only; -ENOENT for no request.
  */
 int xen_gntdev_set_notify(XenGntdevFile *file, const XenGntHost *host,
                           uint64_t index, uint32_t action, uint32_t port);
 
 /**
  * xen_gntdev_copy: GRANT_COPY: one segment
- * @file: the file
  * @host: the machine
  * @segment: what to copy; its status is stored
  *
  * One side or both must be a grant.
  *
  * Returns: 0, and then the status tells; -EINVAL for no grant, or bytes beyond
- * the end of a granted page; -EFAULT for an address of nothing; -ENOTTY in
- * 2007.
+ * the end of a granted page; -EFAULT for an address of nothing.
  */
-int xen_gntdev_copy(XenGntdevFile *file, const XenGntHost *host,
-                    XenGntdevSegment *segment);
+int xen_gntdev_copy(const XenGntHost *host, XenGntdevSegment *segment);
 
 /**
  * xen_gntdev_state: look at a slot

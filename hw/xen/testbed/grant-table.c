@@ -59,8 +59,11 @@ static bool has_writers(const ActiveEntry *active)
 /*
  * Check the shared entry and mark it as in use.  The domain may write the
  * entry at any time, so what was checked is what is compared and exchanged.
+ * As long as it is pinned, what it is and for whom is what the first pin found:
+ * only whether it may be written is looked at again.
  */
-static int16_t take_shared(grant_entry_v1_t *shared, domid_t user, bool write)
+static int16_t take_shared(grant_entry_v1_t *shared, domid_t user, bool first,
+                           bool write)
 {
     uint16_t in_use = GTF_reading | (write ? GTF_writing : 0);
     int i;
@@ -68,9 +71,13 @@ static int16_t take_shared(grant_entry_v1_t *shared, domid_t user, bool write)
     for (i = 0; i < PIN_RETRIES; i++) {
         uint16_t flags = __atomic_load_n(&shared->flags, __ATOMIC_ACQUIRE);
 
-        if ((flags & GTF_type_mask) != GTF_permit_access ||
-            (flags & GTF_sub_page) || (write && (flags & GTF_readonly)) ||
-            __atomic_load_n(&shared->domid, __ATOMIC_RELAXED) != user) {
+        if (first &&
+            ((flags & GTF_type_mask) != GTF_permit_access ||
+             (flags & GTF_sub_page) ||
+             __atomic_load_n(&shared->domid, __ATOMIC_RELAXED) != user)) {
+            return GNTST_general_error;
+        }
+        if (write && (flags & GTF_readonly)) {
             return GNTST_general_error;
         }
         if (__atomic_compare_exchange_n(&shared->flags, &flags,
@@ -115,7 +122,7 @@ static int16_t pin_ref(XenMachine *m, domid_t user, Domain *owner,
     }
 
     if (!active->any || (write && !has_writers(active))) {
-        status = take_shared(shared, user, write);
+        status = take_shared(shared, user, !active->any, write);
         if (status != GNTST_okay) {
             return status;
         }

@@ -40,8 +40,11 @@
 
 #include "machine.h"
 
-/** XEN_GRANT_MAX_PINS: pins of one kind that an active entry can count */
-#define XEN_GRANT_MAX_PINS      255u
+/*
+ * XEN_GRANT_MAX_PINS: pins of one kind that an active entry can count.  Xen
+ * keeps a byte for them, and refuses one more when its highest bit is set.
+ */
+#define XEN_GRANT_MAX_PINS      128u
 
 /**
  * struct XenGrantTableStats - what is in use of a domain's grants

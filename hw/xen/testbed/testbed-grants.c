@@ -319,7 +319,7 @@ static int copy_segment(xengnttab_handle *xgt, bool to_domain, uint32_t domid,
         segment.source.foreign.offset = offset;
         segment.source.foreign.ref = seg->source.foreign.ref;
     }
-    err = xen_gntdev_copy(xgt->file, &grants->host, &segment);
+    err = xen_gntdev_copy(&grants->host, &segment);
     if (!err) {
         err = xen_grant_status_errno(segment.status);
     }
@@ -477,17 +477,6 @@ static void gntshr_unshare(void *opaque, void *addr, uint32_t count)
     forget_share(opaque, addr, count);
 }
 
-static int gntshr_replace_share(void *opaque, void *addr, uint32_t count,
-                                void *copy)
-{
-    if (testbed_fault_errno(TESTBED_REPLACE) < 0 ||
-        move_over(copy, addr, count) < 0) {
-        return -1;
-    }
-    forget_share(opaque, addr, count);
-    return 0;
-}
-
 static char *gntshr_advice(int err, uint32_t count)
 {
     return err == ENOSPC ?
@@ -502,7 +491,6 @@ static const XenPvShareOps gntshr_ops = {
     .share = gntshr_share,
     .unshare = gntshr_unshare,
     .advice = gntshr_advice,
-    .replace_share = gntshr_replace_share,
     .replace_map = gntshr_replace_map,
 };
 
@@ -659,7 +647,6 @@ static void make_devices(TestbedGrants *g)
         .copy = host_copy,
     };
     g->gntdev = (XenGntdevConfig) {
-        .kind = XEN_GNTDEV_LINUX,
         .slots = XEN_GNTDEV_SLOTS(g->config.maptrack),
         .limit = g->config.limit,
     };

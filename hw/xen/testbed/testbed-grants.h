@@ -10,7 +10,7 @@
 #ifndef HW_XEN_TESTBED_TESTBED_GRANTS_H
 #define HW_XEN_TESTBED_TESTBED_GRANTS_H
 
-#include "hw/xen/xen-testbed.h"
+#include "testbed-stats.h"
 
 /**
  * struct TestbedGrantsConfig - what there is
@@ -37,13 +37,6 @@ typedef struct TestbedGrantsConfig {
     uint32_t limit;
     uint32_t maptrack;
 } TestbedGrantsConfig;
-
-/* The testbed's counters, of which those of grants are counted here */
-typedef struct TestbedStats {
-#define TESTBED_STATS_FIELD(field, name) uint64_t field;
-    XEN_TESTBED_STATS(TESTBED_STATS_FIELD)
-#undef TESTBED_STATS_FIELD
-} TestbedStats;
 
 /**
  * testbed_grants_init: make the machine, and QEMU's operations those on it

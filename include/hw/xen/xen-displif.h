@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "hw/xen/xen-pgdir.h"
+#include "hw/xen/xen-pv-ring.h"
 
 /** XEN_DISPLIF_MAX_PENDING_FLIPS: flips of a connector that await an event */
 #define XEN_DISPLIF_MAX_PENDING_FLIPS   32
@@ -29,8 +30,10 @@ typedef struct XenDisplif XenDisplif;
 /**
  * struct XenDisplifScanout - what a connector is to show; checked
  *
- * Every row lies inside the buffer: @offset + @stride * (@height - 1) +
- * @width * @cpp is at most the bytes of its pages.
+ * Every row lies inside the buffer, also what of it is not visible: with
+ * @start = @offset - @x * @cpp, @start is not negative, and @start + @stride *
+ * @height is at most the bytes of its pages.  Connectors that show the same
+ * rows of a framebuffer, side by side, have the same @start.
  *
  * @buffer: the display buffer; borrowed, valid until the next operation of
  *     the engine that replaces or withdraws it
@@ -74,13 +77,8 @@ typedef struct XenDisplifScanout {
  *     its length or a negative errno value.  May be NULL: there are none.
  * @flipped: a flip was accepted; the owner calls xen_displif_flip_done() when
  *     the connector's clock says so
- * @notify_request: tell the frontend that @connector has responses
  * @notify_event: tell the frontend that @connector has events
- * @answered: a request was answered: for tracing.  @why explains a negative
- *     @status in one phrase and is NULL for a good one.
- * @enough: asked after each response: whether the requests that are left have
- *     to wait for the next call of xen_displif_process().  May be NULL: they
- *     need not.
+ * @requests: about requests; each gets the connector as its index
  */
 typedef struct XenDisplifOps {
     uint32_t (*format_cpp)(void *opaque, uint32_t format);
@@ -90,11 +88,8 @@ typedef struct XenDisplifOps {
     int (*edid)(void *opaque, uint32_t connector, uint8_t *buf,
                 uint32_t size);
     void (*flipped)(void *opaque, uint32_t connector);
-    void (*notify_request)(void *opaque, uint32_t connector);
     void (*notify_event)(void *opaque, uint32_t connector);
-    void (*answered)(void *opaque, uint32_t connector, uint16_t id,
-                     uint8_t operation, int32_t status, const char *why);
-    bool (*enough)(void *opaque);
+    XenPvServerOps requests;
 } XenDisplifOps;
 
 /**
@@ -231,6 +226,17 @@ uint32_t xen_displif_add_connector(XenDisplif *card, uint32_t width,
  * Initially disabled.
  */
 void xen_displif_set_backend_alloc(XenDisplif *card, bool enabled);
+
+/**
+ * xen_displif_set_version: which version of the protocol the frontend chose
+ * @card: the card; not connected
+ * @version: what its node "version" says, or 0 if there is none
+ *
+ * Version 1 has no data_ofs: what stands in its place in a DBUF_CREATE may be
+ * anything, and is not looked at.  A frontend without that node may be of
+ * either version: Linux's writes none, and means its data_ofs.  Initially 0.
+ */
+void xen_displif_set_version(XenDisplif *card, uint32_t version);
 
 /**
  * xen_displif_attach: connect a connector's two shared pages

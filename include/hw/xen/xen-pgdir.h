@@ -35,6 +35,13 @@ extern "C" {
 /* XEN_PGDIR_REFS_PER_PAGE: data references that one directory page holds */
 #define XEN_PGDIR_REFS_PER_PAGE 1023u
 
+/* XEN_PGDIR_MAX_MAPPINGS: what XenPgdirConfig.max_mappings is if it is 0 */
+#define XEN_PGDIR_MAX_MAPPINGS  256u
+
+/* XEN_PGDIR_FULL_...: which limit a -ENOSPC was for: xen_pgdir_mapper_full() */
+#define XEN_PGDIR_FULL_PAGES    1u
+#define XEN_PGDIR_FULL_MAPPINGS 2u
+
 /* XEN_PGDIR_WRITABLE: buffer flag: map the data pages for writing, too */
 #define XEN_PGDIR_WRITABLE      1u
 
@@ -62,7 +69,9 @@ typedef struct XenPgdirView XenPgdirView;
  *     errno value; -ENOMEM and -ENOSPC make the cache give up unpinned
  *     mappings and try again, and so does -EINVAL, once: Linux has no other
  *     word for a maptrack that is full.  @count never exceeds
- *     XenPgdirConfig.max_map_count.
+ *     XenPgdirConfig.max_map_count.  Where there is a @map_page, -EOPNOTSUPP
+ *     says that these pages cannot be mapped as one range: views of the buffer
+ *     are host copies then, and so is a view that there is no room for.
  * @unmap: undo one @map; @addr, @refs and @count are the same as there.
  *     Cannot fail.
  * @destroy: called once, with the last reference to the mapper; may be NULL.
@@ -75,12 +84,21 @@ typedef struct XenPgdirView XenPgdirView;
  *     The address is unmapped.  Pages that the foreign domain still has
  *     mapped must stay what they are until it lets go of them.  Cannot fail.
  *     NULL if and only if @share is.
- * @replace: as @unmap (or as @unshare, if @shared is 1), but anonymous memory
- *     of the same size, at @copy, takes the place of the pages, with no moment
- *     between at which somebody else's mmap() might get the address.  Returns
- *     0, or a negative errno value, and then nothing has changed.  May be
- *     NULL: pages that a view still looks at are then unmapped first and
- *     replaced afterwards, and the address may be lost.
+ * @replace: as @unmap, but anonymous memory of the same size, at @copy, takes
+ *     the place of the pages by mremap(), with no moment between at which
+ *     somebody else's mmap() might get the address.  Returns 0, and then @copy
+ *     is used up; or a negative errno value, and then nothing has changed; or
+ *     1 when the grants are unmapped, but the address is free and @copy where
+ *     it was.  May be NULL: pages that a view still looks at are then unmapped
+ *     first and replaced afterwards.  In either of the last cases the address
+ *     may be lost (see xen_pgdir_view_is_lost()), and another thread that
+ *     reads the view meanwhile faults.
+ * @map_page: map one reference for the library's own use: to read a directory,
+ *     or to copy.  No view looks at it, so it may be where the process has the
+ *     guest's memory anyway, and takes no area of memory.  Otherwise as @map,
+ *     and undone by @unmap.  May be NULL: @map is used for that, too.
+ *
+ * No operation may call the library for the same mapper.
  */
 typedef struct XenPgdirGrantOps {
     int32_t (*map)(void *opaque, const uint32_t *refs, uint32_t count,
@@ -93,32 +111,43 @@ typedef struct XenPgdirGrantOps {
     void (*unshare)(void *opaque, void *addr, const uint32_t *refs,
                     uint32_t count);
     int32_t (*replace)(void *opaque, void *addr, const uint32_t *refs,
-                       uint32_t count, uint32_t shared, void *copy);
+                       uint32_t count, void *copy);
+    int32_t (*map_page)(void *opaque, uint32_t ref, uint32_t writable,
+                        void **addr);
 } XenPgdirGrantOps;
 
 /**
  * struct XenPgdirConfig - limits of a mapper
  *
  * @max_pages: the budget: how many data pages may be mapped at once.
- *     Mappings that nobody pins are kept until the budget wants them.  Host
- *     copies, those that revoked views hold among them, have a budget of the
- *     same figure of their own, and so have pages that the host shares.
+ *     Mappings that nobody pins are kept until the budget wants them.
+ *     Host copies (including those left by revoked views) and shared pages
+ *     (including those kept for the guest's next shared buffer) each have
+ *     their own budget, also of @max_pages.
  * @max_buffer_pages: the largest buffer, in data pages; larger ones are
  *     refused before their directory is read.
  * @max_map_count: how many references one call of @map may take.  0 means
  *     any number.  With 1, grants can only be mapped page by page.  Views of
  *     more pages are host copies (see xen_pgdir_view_is_copy()).
+ * @max_mappings: how many areas of the process's memory all of that may take
+ *     at once: one for each mapping, for each host copy and for each range of
+ *     shared pages.  Those that nobody pins are given up, the oldest first,
+ *     before one more is refused.  Beside them there are, while a directory
+ *     is read, that one page, or, while a shared buffer is made, all pages of
+ *     its directory.  0 means XEN_PGDIR_MAX_MAPPINGS.  Where views can be host
+ *     copies it takes at least 2 to make one.
  */
 typedef struct XenPgdirConfig {
     uint32_t max_pages;
     uint32_t max_buffer_pages;
     uint32_t max_map_count;
+    uint32_t max_mappings;
 } XenPgdirConfig;
 
 /**
  * struct XenPgdirStats - what a mapper did since it was made
  *
- * @map_calls: calls of the map operation, directories included
+ * @map_calls: calls of the map operations, directories included
  * @unmap_calls: calls of the unmap operation, directories included
  * @dir_pages: directory pages that were mapped, copied and unmapped
  * @mapped_pages: data pages mapped now
@@ -127,13 +156,23 @@ typedef struct XenPgdirConfig {
  * @hits: windows that were found in the cache
  * @misses: windows that were not: all but those of shared buffers had to be
  *     mapped
- * @evictions: mappings given up for the budget
+ * @evictions: mappings given up for one of the two budgets
  * @revocations: mappings that were taken from under a live view
  * @failures: failed calls of the map operation
  * @buffers: live buffers
  * @lost: views whose address went to another thread's mapping in the instant
- *     of their revocation; whoever holds such a view must not look any more
- * @shared_pages: pages of the host's own that it shares now
+ *     of their revocation: see xen_pgdir_view_is_lost()
+ * @shared_pages: pages of the host's own that shared buffers have now, and
+ *     views of such that were revoked
+ * @kept_pages: pages that were shared, and still are: the guest's next shared
+ *     buffer gets them
+ * @abandoned_pages: pages that were shared and were too few in one piece for
+ *     what the guest wanted next.  It may have them mapped still, so they
+ *     count until the mapper goes, and are at most @max_pages.
+ * @mappings: areas of the process's memory in use now
+ * @max_mappings: how many there may be
+ * @max_pages: the budget of pages
+ * @copied_bytes: what was copied into views that are host copies
  */
 typedef struct XenPgdirStats {
     uint64_t map_calls;
@@ -150,6 +189,12 @@ typedef struct XenPgdirStats {
     uint64_t buffers;
     uint64_t lost;
     uint64_t shared_pages;
+    uint64_t kept_pages;
+    uint64_t abandoned_pages;
+    uint64_t mappings;
+    uint64_t max_mappings;
+    uint64_t max_pages;
+    uint64_t copied_bytes;
 } XenPgdirStats;
 
 /**
@@ -220,6 +265,19 @@ void xen_pgdir_mapper_stats(const XenPgdirMapper *mapper,
                             XenPgdirStats *stats);
 
 /**
+ * xen_pgdir_mapper_full: which limit left no room
+ * @mapper: the mapper
+ *
+ * For who gets -ENOSPC and wants to say which limit to raise.
+ *
+ * Returns: of the last -ENOSPC, XEN_PGDIR_FULL_PAGES if it was for
+ * XenPgdirConfig.max_pages, XEN_PGDIR_FULL_MAPPINGS if it was for
+ * XenPgdirConfig.max_mappings, and 0 if it came from an operation, or there
+ * was none.
+ */
+uint32_t xen_pgdir_mapper_full(const XenPgdirMapper *mapper);
+
+/**
  * xen_pgdir_mapper_trim: unmap everything that nobody pins
  * @mapper: the mapper
  */
@@ -261,13 +319,17 @@ int32_t xen_pgdir_buffer_new(XenPgdirMapper *mapper, uint32_t dir_ref,
  * failure leaves the directory as it was.
  *
  * Views are the shared memory itself, also where grants are mapped page by
- * page, and cost no grant operation.  Revocation unshares the pages, as the
- * last reference does.
+ * page, and cost no grant operation.
+ *
+ * The pages stay shared when the buffer is revoked: the guest may have them
+ * mapped, and then nobody could take them from it.  They stay charged to it,
+ * and its next shared buffer gets them, zeroed.  Only the end of the mapper,
+ * or a next buffer for which they are too few, unshares them.
  *
  * Returns: 0; -EOPNOTSUPP without a share operation; -EINVAL for a @size of 0
  * or a chain that ends early; -E2BIG for a buffer beyond @max_buffer_pages;
- * -ENOSPC when what is shared already leaves no room in the budget; -ENOMEM;
- * or what the map operation or the share operation returned.
+ * -ENOSPC when what is shared already, or was abandoned, leaves no room in the
+ * budget; -ENOMEM; or what the map operation or the share operation returned.
  */
 int32_t xen_pgdir_buffer_new_shared(XenPgdirMapper *mapper, uint32_t dir_ref,
                                     uint64_t size, XenPgdirBuffer **buffer);
@@ -290,10 +352,15 @@ void xen_pgdir_buffer_unref(XenPgdirBuffer *buffer);
  * xen_pgdir_buffer_revoke: give the guest all its pages back, now
  * @buffer: the buffer
  *
- * When this returns, no page of the buffer is mapped or shared.  A view that
- * is still held keeps its address: it becomes a private copy of what the
- * pages held.  Everything else on the buffer fails with -ESTALE from now on.
- * Revoking twice does nothing.
+ * When this returns, the guest's pages are no longer mapped at any address of
+ * the process, and every grant is given back to the kernel, which unmaps it:
+ * at once, but for pages of which an I/O is in flight.  A view that is still
+ * held keeps its address: it becomes a host copy of what the pages held.
+ * Everything else on the buffer fails with -ESTALE from now on.  Revoking
+ * twice does nothing.
+ *
+ * The pages of a shared buffer are not the guest's, and a view of them stays
+ * what it is.  What becomes of them says xen_pgdir_buffer_new_shared().
  */
 void xen_pgdir_buffer_revoke(XenPgdirBuffer *buffer);
 
@@ -323,10 +390,11 @@ uint32_t xen_pgdir_buffer_pages(const XenPgdirBuffer *buffer);
  * @data: where to store the address of the byte at @offset
  *
  * The same window asked for again is found in the cache, without a grant
- * operation.  A miss maps exactly the pages of the window, in one call.
+ * operation, and as long as it is held it is the same view, with one more
+ * reference.  A miss maps exactly the pages of the window, in one call.
  *
  * Returns: 0; -EINVAL for a window outside the pages; -ESTALE after
- * revocation; -ENOSPC when the pinned pages leave no room in the budget;
+ * revocation; -ENOSPC when what is pinned leaves no room in a budget;
  * -ENOMEM; or what the map operation returned.
  */
 int32_t xen_pgdir_buffer_view(XenPgdirBuffer *buffer, uint64_t offset,
@@ -334,11 +402,29 @@ int32_t xen_pgdir_buffer_view(XenPgdirBuffer *buffer, uint64_t offset,
                               void **data);
 
 /**
+ * xen_pgdir_buffer_is_copied: whether a view would be a host copy
+ * @buffer: the buffer
+ * @offset: as for xen_pgdir_buffer_view()
+ * @length: likewise
+ *
+ * Where there is a map_page operation, that is not known before the first view
+ * of the buffer.
+ *
+ * Returns: 1 if a view of this window would be a host copy (see
+ * xen_pgdir_view_is_copy()), 0 if it would be memory that the guest sees, too;
+ * -EINVAL or -ESTALE as xen_pgdir_buffer_view().
+ */
+int32_t xen_pgdir_buffer_is_copied(const XenPgdirBuffer *buffer,
+                                   uint64_t offset, uint64_t length);
+
+/**
  * xen_pgdir_buffer_read: copy bytes out of a buffer
  * @buffer: the buffer
  * @offset: first byte
  * @dst: where to
  * @length: bytes; the same bounds as for a view
+ *
+ * What is mapped already can be read whatever the budgets say.
  *
  * Returns: as xen_pgdir_buffer_view().  On failure @dst may be half written.
  */
@@ -373,21 +459,40 @@ XenPgdirView *xen_pgdir_view_ref(XenPgdirView *view);
 void xen_pgdir_view_unref(XenPgdirView *view);
 
 /**
- * xen_pgdir_view_is_copy: whether the view is a private copy
+ * xen_pgdir_view_is_copy: whether the view is a host copy
  * @view: the view
  *
- * A window of more pages than one map call takes is a host copy, gathered
+ * A window of more pages than one map call takes, or of pages that cannot be
+ * mapped as one range, is a host copy, gathered
  * when nobody held a view of it before; writes to it do not reach the guest
  * (those of xen_pgdir_buffer_write() do).  A view whose buffer was revoked is
- * a copy, too.
+ * a copy, too, unless the buffer was a shared one.
+ *
+ * There is one copy of a window, however many hold it: each sees what another
+ * writes, and what another's xen_pgdir_view_sync() brings.  What
+ * xen_pgdir_buffer_write() writes comes into a copy with the next sync.
  *
  * Returns: 1 for a copy, 0 for memory that the guest sees, too.
  */
 int32_t xen_pgdir_view_is_copy(const XenPgdirView *view);
 
 /**
+ * xen_pgdir_view_is_lost: whether the view must not be looked at any more
+ * @view: the view
+ *
+ * Where the @replace operation is missing or failed, another thread's mmap()
+ * may have got the address of a view in the instant of its revocation.  What
+ * is there now is not the view's.  A view that was not revoked is never lost.
+ *
+ * Returns: 1 if it was lost, else 0.
+ */
+int32_t xen_pgdir_view_is_lost(const XenPgdirView *view);
+
+/**
  * xen_pgdir_view_sync: bring a copy up to date with the guest's pages
  * @view: the view; nothing is done unless it is a copy of a live buffer
+ *
+ * The copy is compared with the pages, and what differs is copied.
  *
  * Returns: 0, or as xen_pgdir_buffer_read().
  */

@@ -35,18 +35,24 @@ typedef struct XenPvLog {
 /**
  * struct XenPvLoad - QEMU's time, as a guest's requests take it
  *
- * @time: its quota, in ns
+ * @time: its quota, in ns of the main loop's thread
+ * @used: all that was taken of it, ns
  * @slice_end: when others are to have their turn
  * @waiting: it is used up: the channels are not served
  * @timer: the end of that
  * @waits: how often that came
+ * @quiet: quota of waits that are not told of in the log, in ns
+ * @told: quota of lines of log about the others, each of XEN_PV_TOLD_S units
  */
 typedef struct XenPvLoad {
     XenPvQuota time;
+    uint64_t used;
     int64_t slice_end;
     bool waiting;
     QEMUTimer *timer;
     uint64_t waits;
+    XenPvQuota quiet;
+    XenPvQuota told;
 } XenPvLoad;
 
 typedef struct XenPvChannel XenPvChannel;
@@ -60,23 +66,35 @@ typedef struct XenPvChannel XenPvChannel;
  * @max_connects: property "max-connects": connections a second, 0 for any
  * @max_load: property "max-load": percent of QEMU's time for requests
  * @max_log_lines: property "max-log-lines": lines a minute
+ * @max_mappings: property "max-mappings": areas of QEMU's memory that the
+ *     guest's pages may take; 0 leaves it to the platform
+ * @closing_time: property "x-closing-time": ms that Closing is shown to a
+ *     frontend that does not move on
  * @connect_pause: property "x-connect-pause": ms between two tries to connect
  *     to a frontend that is ready
  * @max_map_count: property "x-max-map-count": how many grants one call may
  *     map, for tests; 0 leaves it to the platform, which takes any number or
  *     one
+ * @by_toolstack: the toolstack made the card's nodes, and will remove them
+ * @version: of the protocol, as the frontend chose it; 0 if it did not
  * @connected: the channels are open and the class is served by the guest
  * @state_watch: fires when somebody writes the backend's state
  * @retry: next try to connect to a frontend that is ready
  * @attempts: tries that failed since the frontend got ready
  * @offer: when to offer the card again to a frontend that gave it up
+ * @close: how long Closing is shown
+ * @closing: Closing is shown, because the frontend is
+ * @common_full: the last pages that could not be mapped found no room in
+ *     XEN_PV_COMMON_PAGES
  * @untaken: connections since the frontend last took one: was seen Connected
  *     itself, or had a request answered
  * @connects: quota of connections
- * @channels: those that are open
+ * @channels: those that are open; the first has its turn first
  * @load: the time that they take
  * @log: quota of log lines
  * @last_error: what the guest did wrong last, or NULL
+ * @refused: a card of the toolstack that could not be made, as this one has its
+ *     number; or NULL
  * @exit: runs after the bus took the card's nodes away when QEMU exits
  */
 struct XenPvBackend {
@@ -86,20 +104,28 @@ struct XenPvBackend {
     uint32_t max_connects;
     uint32_t max_load;
     uint32_t max_log_lines;
+    uint32_t max_mappings;
+    uint32_t closing_time;
     uint32_t connect_pause;
     uint32_t max_map_count;
 
+    uint32_t version;
+    bool by_toolstack;
     bool connected;
     struct qemu_xs_watch *state_watch;
     QEMUTimer *retry;
     unsigned int attempts;
     QEMUTimer *offer;
+    QEMUTimer *close;
+    bool closing;
+    bool common_full;
     unsigned int untaken;
     XenPvQuota connects;
-    QLIST_HEAD(, XenPvChannel) channels;
+    QTAILQ_HEAD(, XenPvChannel) channels;
     XenPvLoad load;
     XenPvLog log;
     char *last_error;
+    XenBackendInstance *refused;
     Notifier exit;
 };
 
@@ -172,7 +198,7 @@ struct XenPvChannel {
     XenPvServe serve;
     void *opaque;
     QEMUBH *more;
-    QLIST_ENTRY(XenPvChannel) next;
+    QTAILQ_ENTRY(XenPvChannel) next;
 };
 
 /**
@@ -247,11 +273,40 @@ bool xen_pv_node_write(XenPvBackend *backend, const char *dir,
                        const char *key, const char *value, Error **errp);
 
 /**
+ * xen_pv_node_remove: remove a node, and all below it, if it is there
+ * @backend: the card
+ * @dir: directory
+ * @key: node below it
+ */
+void xen_pv_node_remove(XenPvBackend *backend, const char *dir,
+                        const char *key);
+
+/**
+ * xen_pv_nodes_end: remove the numbered nodes that a larger card left
+ * @backend: the card
+ * @dir: directory
+ * @number: of the first one to be removed, with all that is below it
+ */
+void xen_pv_nodes_end(XenPvBackend *backend, const char *dir,
+                      unsigned int number);
+
+/**
  * xen_pv_guest_warn: log what a guest did wrong, within its quota of lines
  * @backend: the card
  * @fmt: what happened, one phrase
  */
 void xen_pv_guest_warn(XenPvBackend *backend, const char *fmt, ...)
+    G_GNUC_PRINTF(2, 3);
+
+/**
+ * xen_pv_guest_note: log what a guest has to put up with
+ * @backend: the card
+ * @fmt: what happened, one phrase
+ *
+ * As xen_pv_guest_warn(), but it is no mistake of the guest's, and so not the
+ * last one in the card's status.
+ */
+void xen_pv_guest_note(XenPvBackend *backend, const char *fmt, ...)
     G_GNUC_PRINTF(2, 3);
 
 /**
@@ -283,10 +338,37 @@ void xen_pv_backend_destroy(XenBackendInstance *instance, Error **errp);
  */
 void xen_pv_backend_revive(const char *type);
 
+/*
+ * What all cards of a guest whose user does not say "max-pages" may have mapped
+ * together: an eighth of the 262144 entries of a control domain's map track,
+ * of which a page takes two where that domain is a PV one.
+ */
+#define XEN_PV_COMMON_PAGES 16384
+
+/**
+ * xen_pv_common_pages: pages that these cards have mapped now
+ */
+uint32_t xen_pv_common_pages(void);
+
+/**
+ * xen_pv_guest_refused: warn of a request that was refused
+ * @backend: the card
+ * @mapper: its mapper
+ * @request: the request, in words
+ * @status: the error; if it is -ENOSPC and of the mapper's, the option whose
+ *     limit left no room is named
+ * @why: in a few words, or NULL; the engine's own limits name their option
+ */
+void xen_pv_guest_refused(XenPvBackend *backend, const XenPgdirMapper *mapper,
+                          const char *request, int32_t status,
+                          const char *why);
+
 /**
  * xen_pv_mapper_new: make a mapper of a guest's page directories
  * @backend: the card whose frontend grants them
- * @max_pages: budget of mapped pages, and pages of the largest buffer
+ * @max_pages: budget of mapped pages
+ * @max_buffer_pages: pages of the largest buffer
+ * @common: what it maps counts in XEN_PV_COMMON_PAGES, too
  * @errp: where to say why it failed
  *
  * The mapper has a grant handle of its own, so that it may outlive the card.
@@ -294,17 +376,38 @@ void xen_pv_backend_revive(const char *type);
  * Returns: the mapper, or NULL.
  */
 XenPgdirMapper *xen_pv_mapper_new(XenPvBackend *backend, uint32_t max_pages,
+                                  uint32_t max_buffer_pages, bool common,
                                   Error **errp);
 
 /**
- * xen_pv_unmap: unmap grants, and say so if they cannot be unmapped
- * @xgt: the handle by which they were mapped
- * @domid: whose they are
- * @addr: where they are mapped
- * @refs: their references
- * @count: how many
+ * xen_pv_mapper_way: how guests' pages are shown, for the monitor
+ *
+ * Returns: "grants" where the host maps them; under KVM's emulated Xen
+ * "windows" if the guest's memory is a shared mapping of a file, or "copies".
  */
-void xen_pv_unmap(xengnttab_handle *xgt, uint32_t domid, void *addr,
-                  const uint32_t *refs, uint32_t count);
+const char *xen_pv_mapper_way(void);
+
+/**
+ * xen_pv_rings_start: have rings mapped without a word in the log
+ * @backend: the device, before it maps any
+ *
+ * QEMU opened a handle for the device.  Through it libxengnttab adds a line to
+ * the log for each reference that a guest gets wrong.  max-log-lines is to
+ * bound those, so a quiet handle takes its place where there is one.
+ */
+void xen_pv_rings_start(XenPvBackend *backend);
+
+/**
+ * xen_pv_ring_map: map the page of a ring, for reading and writing
+ * @backend: the card whose frontend grants it
+ * @ref: its reference
+ * @errp: where to say why it failed
+ *
+ * Returns: the page, or NULL.
+ */
+void *xen_pv_ring_map(XenPvBackend *backend, uint32_t ref, Error **errp);
+
+/** xen_pv_ring_unmap: undo xen_pv_ring_map() */
+void xen_pv_ring_unmap(XenPvBackend *backend, uint32_t ref, void *page);
 
 #endif /* HW_XEN_XEN_PV_BACKEND_H */

@@ -31,11 +31,15 @@ typedef struct XenPvQuota {
 /* Neither rate nor burst may be more: what is counted has 10^9 parts */
 #define XEN_PV_QUOTA_MAX    1000000000ull
 
+/* The deepest debt, units: of a quota of ns, 8 seconds */
+#define XEN_PV_QUOTA_DEBT   (8 * XEN_PV_QUOTA_MAX)
+
 /**
  * xen_pv_quota_init: a full bucket
  * @quota: the bucket
  * @rate: units a second, at most XEN_PV_QUOTA_MAX; 0: all can be had
- * @burst: units that can be had at once, at most XEN_PV_QUOTA_MAX
+ * @burst: units that can be had at once, at most XEN_PV_QUOTA_MAX; 0 counts
+ *     as 1, or nothing could be had at all
  * @now: of any clock that does not go back, ns
  */
 void xen_pv_quota_init(XenPvQuota *quota, uint64_t rate, uint64_t burst,
@@ -54,8 +58,13 @@ int64_t xen_pv_quota_wait(XenPvQuota *quota, uint64_t amount, int64_t now);
 /**
  * xen_pv_quota_take: take what was, or is to be, used
  * @quota: the bucket
- * @amount: units; more than there are leave a debt, at most of the burst
+ * @amount: units; more than there are leave a debt, down to
+ *     XEN_PV_QUOTA_DEBT
  * @now: as above
+ *
+ * So whoever takes first and asks afterwards, as one does whose work takes as
+ * long as it takes, pays for all of it: over time nobody gets more than the
+ * rate, however large the pieces are.
  */
 void xen_pv_quota_take(XenPvQuota *quota, uint64_t amount, int64_t now);
 

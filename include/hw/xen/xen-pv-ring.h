@@ -109,36 +109,74 @@ bool xen_pv_ring_put(XenPvRing *ring, const XenPvSlot *rsp);
 bool xen_pv_ring_final_check(XenPvRing *ring);
 
 /**
- * typedef XenPvAnswer - carry out one request, and write its response
- * @opaque: the caller's
- * @req: the request, copied
+ * struct XenPvHead - what each request and each response begins with
  *
- * Returns: what xen_pv_ring_put() did.
+ * @id: the guest's name of the request; its response has the same
+ * @operation: what is asked for; its response has the same
+ * @reserved: 0
+ * @status: of a response: 0 or a negative errno value; of a request: reserved
  */
-typedef bool (*XenPvAnswer)(void *opaque, const XenPvSlot *req);
+typedef struct XenPvHead {
+    uint16_t id;
+    uint8_t operation;
+    uint8_t reserved;
+    int32_t status;
+} XenPvHead;
 
 /**
- * typedef XenPvEnough - asked after each response
- * @opaque: the caller's
+ * struct XenPvServerOps - what an engine asks of its owner about requests
  *
- * Returns: whether the requests that are left have to wait for another call.
+ * @notify: tell the frontend that the ring has responses
+ * @answered: a request was answered: for tracing.  @why explains a negative
+ *     @status in one phrase and is NULL for a good one.
+ * @enough: asked after each response: whether the requests that are left have
+ *     to wait for another call.  May be NULL: they need not.
+ *
+ * @index says whose ring it is: the engine's number of a connector or a stream.
  */
-typedef bool (*XenPvEnough)(void *opaque);
+typedef struct XenPvServerOps {
+    void (*notify)(void *opaque, uint32_t index);
+    void (*answered)(void *opaque, uint32_t index, uint16_t id,
+                     uint8_t operation, int32_t status, const char *why);
+    bool (*enough)(void *opaque);
+} XenPvServerOps;
+
+/**
+ * struct XenPvServer - who answers the requests of a device's rings
+ *
+ * @carry_out: carry out the request @req, which is a copy, and fill in what
+ *     its response has behind its head.  Returns the status; explains a
+ *     negative one by a phrase at @why, which is NULL until then.
+ * @engine: handed to @carry_out
+ * @ops: operations of the engine's owner
+ * @opaque: handed to these
+ * @requests: requests answered
+ * @refused: of these, with a negative status
+ */
+typedef struct XenPvServer {
+    int (*carry_out)(void *engine, uint32_t index, XenPvSlot *req,
+                     XenPvSlot *rsp, const char **why);
+    void *engine;
+    const XenPvServerOps *ops;
+    void *opaque;
+    uint64_t requests;
+    uint64_t refused;
+} XenPvServer;
 
 /**
  * xen_pv_ring_serve: answer what is there, at most a ring's worth
  * @ring: the ring
- * @answer: called for each request
- * @enough: asked after each response
- * @opaque: handed to both
- * @notify: set to whether the frontend is to be notified of the responses
+ * @server: who answers
+ * @index: whose ring it is
  * @more: set to whether requests are left; the caller calls again soon
+ *
+ * Each request is copied out of the ring once, carried out and answered before
+ * the next one is looked at.  The frontend is notified once, behind the last.
  *
  * Returns: how many requests were answered, or -EPROTO as xen_pv_ring_get();
  * those before it were answered all the same.
  */
-int xen_pv_ring_serve(XenPvRing *ring, XenPvAnswer answer,
-                      XenPvEnough enough, void *opaque, bool *notify,
+int xen_pv_ring_serve(XenPvRing *ring, XenPvServer *server, uint32_t index,
                       bool *more);
 
 /**

@@ -24,10 +24,13 @@
  * @advice: what an administrator may do about a failure with that @err, when
  *     @count pages were asked for: one phrase, to be freed with g_free(), or
  *     NULL
- * @replace_share: as @unshare, but the anonymous memory at @copy takes the
- *     place of the pages at once.  Returns 0, or -1 and errno, and then
+ * @replace_map: as qemu_xen_gnttab_unmap(), but the anonymous memory at @copy
+ *     takes the place of the pages at once.  Returns 0; 1 when the pages are
+ *     unmapped but @copy could not be moved there; or -1 and errno, and then
  *     nothing has changed.
- * @replace_map: the same for what qemu_xen_gnttab_map_refs() mapped
+ * @open_grants: as qemu_xen_gnttab_open(), but what a guest does wrong is not
+ *     written to the log by the library, which would write without end.  NULL
+ *     where QEMU's operations write nothing.
  */
 typedef struct XenPvShareOps {
     void *(*open)(void);
@@ -36,10 +39,9 @@ typedef struct XenPvShareOps {
                    uint32_t *refs);
     void (*unshare)(void *handle, void *addr, uint32_t count);
     char *(*advice)(int err, uint32_t count);
-    int (*replace_share)(void *handle, void *addr, uint32_t count,
-                         void *copy);
     int (*replace_map)(xengnttab_handle *xgt, void *addr, uint32_t *refs,
                        uint32_t count, void *copy);
+    xengnttab_handle *(*open_grants)(void);
 } XenPvShareOps;
 
 /**

@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "hw/xen/xen-pgdir.h"
+#include "hw/xen/xen-pv-ring.h"
 
 /** XEN_SNDIF_MAX_CHANNELS: channels that any stream may have */
 #define XEN_SNDIF_MAX_CHANNELS  16
@@ -43,6 +44,7 @@ typedef struct XenSndif XenSndif;
  * @channels_min: fewest channels, at least 1
  * @channels_max: most channels, at most XEN_SNDIF_MAX_CHANNELS
  * @buffer_max: most bytes of the shared buffer
+ * @buffer_us: shortest time that the buffer lasts; a millisecond in any case
  */
 typedef struct XenSndifCaps {
     bool capture;
@@ -54,6 +56,7 @@ typedef struct XenSndifCaps {
     uint32_t channels_min;
     uint32_t channels_max;
     uint32_t buffer_max;
+    uint32_t buffer_us;
 } XenSndifCaps;
 
 /**
@@ -63,8 +66,10 @@ typedef struct XenSndifCaps {
  * @format: XENSND_PCM_FORMAT_xxx
  * @channels: samples of a frame
  * @frame_size: bytes of a frame
- * @buffer_size: bytes of the shared buffer; whole frames
- * @period_size: bytes from an event to the next; 0 means no events
+ * @buffer_size: bytes of the shared buffer; whole frames, at least 64 bytes
+ *     and a millisecond, and as long as struct XenSndifCaps says
+ * @period_size: bytes from an event to the next, at least of a millisecond; 0
+ *     means no events
  */
 typedef struct XenSndifParams {
     uint32_t rate;
@@ -99,13 +104,8 @@ typedef struct XenSndifVolume {
  * @run: let @stream run, or stop it where it is.  Returns 0 or a negative
  *     errno value, which counts only when it was to start.
  * @set_volume: set the volume of an open @stream
- * @notify_request: tell the frontend that @stream has responses
  * @notify_event: tell the frontend that @stream has events
- * @answered: a request was answered: for tracing.  @why explains a negative
- *     @status in one phrase and is NULL for a good one.
- * @enough: asked after each response: whether the requests that are left have
- *     to wait for the next call of xen_sndif_process().  May be NULL: they
- *     need not.
+ * @requests: about requests; each gets the stream as its index
  */
 typedef struct XenSndifOps {
     int (*open)(void *opaque, uint32_t stream, const XenSndifParams *params);
@@ -113,11 +113,8 @@ typedef struct XenSndifOps {
     int (*run)(void *opaque, uint32_t stream, bool run);
     void (*set_volume)(void *opaque, uint32_t stream,
                        const XenSndifVolume *volume);
-    void (*notify_request)(void *opaque, uint32_t stream);
     void (*notify_event)(void *opaque, uint32_t stream);
-    void (*answered)(void *opaque, uint32_t stream, uint16_t id,
-                     uint8_t operation, int32_t status, const char *why);
-    bool (*enough)(void *opaque);
+    XenPvServerOps requests;
 } XenSndifOps;
 
 /**
@@ -274,8 +271,8 @@ bool xen_sndif_peek(XenSndif *card, uint32_t stream, const void **data,
  * @stream: index of the stream
  * @length: bytes; whole frames
  *
- * Sends the event XENSND_EVT_CUR_POS when the position got past the end of a
- * period.  Nothing happens unless the stream plays.
+ * The guest learns of it by xen_sndif_flush().  Nothing happens unless the
+ * stream plays.
  */
 void xen_sndif_played(XenSndif *card, uint32_t stream, size_t length);
 
@@ -286,11 +283,23 @@ void xen_sndif_played(XenSndif *card, uint32_t stream, size_t length);
  * @data: the sound
  * @length: its bytes; whole frames
  *
- * Moves the position and sends events as xen_sndif_played() does.  Nothing
- * happens unless the stream records.
+ * Moves the position as xen_sndif_played() does.  Nothing happens unless the
+ * stream records.
  */
 void xen_sndif_recorded(XenSndif *card, uint32_t stream, const void *data,
                         size_t length);
+
+/**
+ * xen_sndif_flush: tell the guest where a stream is, if it is due
+ * @card: the card
+ * @stream: index of the stream
+ *
+ * Sends the event XENSND_EVT_CUR_POS when the position got past the end of a
+ * period since the last one.  To be called once whenever sound was moved, after
+ * the last xen_sndif_played() or xen_sndif_recorded(): so the guest gets one
+ * event and one notification of it, however short its periods are.
+ */
+void xen_sndif_flush(XenSndif *card, uint32_t stream);
 
 /**
  * xen_sndif_position: where a stream is

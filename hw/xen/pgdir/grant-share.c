@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Pages of the host's that it shares with the guest, and what becomes of them
+ * when the guest's buffer goes
+ *
+ * A guest may keep pages mapped that are no longer shared with it.  They stay
+ * the host's loss until it lets go, and nobody but the hypervisor knows whether
+ * it has.  So pages that were shared once stay shared, and stay charged to the
+ * guest: its next buffer gets them first.  Were they given back at once, a
+ * guest could have all of the host's by asking for them again and again.
+ *
+ * Ranges that are too small for what the guest wants next are given up, but
+ * are not forgotten: these, too, are bounded, for as long as the mapper lives.
+ *
+ * Copyright (c) 2026 The Xen PV display and sound for QEMU authors
+ */
+
+#include "qemu/osdep.h"
+#include "grant-map.h"
+
+static int32_t share_new(XenGrantMap *map, uint32_t pages,
+                         XenGrantShare **share)
+{
+    g_autofree uint32_t *refs = g_try_new(uint32_t, pages);
+    void *addr;
+    int32_t ret;
+
+    if (!refs) {
+        return -ENOMEM;
+    }
+    ret = map->ops.share(map->opaque, pages, refs, &addr);
+    if (ret) {
+        map->full = 0;
+        return ret < 0 ? ret : -EIO;
+    }
+    *share = g_new0(XenGrantShare, 1);
+    (*share)->addr = addr;
+    (*share)->refs = g_steal_pointer(&refs);
+    (*share)->pages = pages;
+    (*share)->link.data = *share;
+    map->mappings++;
+    return 0;
+}
+
+/* An idle share is no longer one */
+static void share_free(XenGrantMap *map, XenGrantShare *share)
+{
+    g_queue_unlink(&map->kept, &share->link);
+    map->kept_pages -= share->pages;
+    map->ops.unshare(map->opaque, share->addr, share->refs, share->pages);
+    map->mappings--;
+    g_free(share->refs);
+    g_free(share);
+}
+
+/* The smallest idle share of @least to @most pages, or NULL */
+static XenGrantShare *find_kept(XenGrantMap *map, uint64_t least,
+                                uint64_t most)
+{
+    XenGrantShare *found = NULL;
+    GList *link;
+
+    for (link = map->kept.head; link; link = link->next) {
+        XenGrantShare *share = link->data;
+
+        if (share->pages >= least && share->pages <= most &&
+            (!found || share->pages < found->pages)) {
+            found = share;
+        }
+    }
+    return found;
+}
+
+/* Give the smallest idle share up; returns whether that was possible */
+static bool give_up(XenGrantMap *map)
+{
+    XenGrantShare *share = find_kept(map, 1, UINT32_MAX);
+
+    if (!share ||
+        map->abandoned_pages + share->pages > map->config.max_pages) {
+        return false;
+    }
+    map->abandoned_pages += share->pages;
+    share_free(map, share);
+    return true;
+}
+
+static bool has_room(const XenGrantMap *map, uint32_t pages)
+{
+    return map->shared_pages + map->kept_pages + pages <=
+           map->config.max_pages;
+}
+
+int32_t xen_grant_share_room(XenGrantMap *map, uint32_t pages)
+{
+    if (!map->ops.share) {
+        return -EOPNOTSUPP;
+    }
+    if (map->shared_pages + pages > map->config.max_pages) {
+        return xen_grant_map_full(map, XEN_PGDIR_FULL_PAGES);
+    }
+    return 0;
+}
+
+/* Pages that were never the guest's, at the cost of idle ones if need be */
+static int32_t share_more(XenGrantMap *map, uint32_t pages,
+                          XenGrantShare **share)
+{
+    int32_t ret;
+
+    while (true) {
+        ret = has_room(map, pages) ? xen_grant_map_make_room(map)
+                                   : xen_grant_map_full(map,
+                                                        XEN_PGDIR_FULL_PAGES);
+        if (ret == 0) {
+            break;
+        }
+        if (!give_up(map)) {
+            return ret;
+        }
+    }
+    ret = share_new(map, pages, share);
+    if (ret == 0) {
+        map->shared_pages += pages;
+    }
+    return ret;
+}
+
+int32_t xen_grant_share_get(XenGrantMap *map, uint32_t pages,
+                            XenGrantShare **share)
+{
+    XenGrantShare *kept = find_kept(map, pages, 2ull * pages);
+    int32_t ret;
+
+    if (!kept && !has_room(map, pages)) {
+        kept = find_kept(map, pages, UINT32_MAX);
+    }
+    if (kept) {
+        g_queue_unlink(&map->kept, &kept->link);
+        map->kept_pages -= kept->pages;
+        map->shared_pages += kept->pages;
+        memset(kept->addr, 0, (size_t)pages * XEN_PGDIR_PAGE_SIZE);
+        *share = kept;
+    } else {
+        ret = share_more(map, pages, share);
+        if (ret) {
+            return ret;
+        }
+    }
+    (*share)->users = 1;
+    return 0;
+}
+
+XenGrantShare *xen_grant_share_ref(XenGrantShare *share)
+{
+    share->users++;
+    return share;
+}
+
+void xen_grant_share_unref(XenGrantMap *map, XenGrantShare *share)
+{
+    if (--share->users > 0) {
+        return;
+    }
+    map->shared_pages -= share->pages;
+    map->kept_pages += share->pages;
+    g_queue_push_tail_link(&map->kept, &share->link);
+}
+
+void xen_grant_share_clear(XenGrantMap *map)
+{
+    while (map->kept.head) {
+        share_free(map, map->kept.head->data);
+    }
+}

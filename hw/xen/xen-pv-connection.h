@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * How PV cards connect to their frontends, and leave them: see
+ * xen-pv-states.h for what is done when.
+ *
+ * Copyright (c) 2026 The Xen PV display and sound for QEMU authors
+ */
+
+#ifndef HW_XEN_XEN_PV_CONNECTION_H
+#define HW_XEN_XEN_PV_CONNECTION_H
+
+#include "hw/xen/xen-pv-backend.h"
+
+/**
+ * xen_pv_connection_start: look after the states of a card on the bus
+ * @backend: the card; its class has started it
+ * @errp: where to say why it failed
+ *
+ * Returns: whether the toolstack can take the card away by its state.
+ */
+bool xen_pv_connection_start(XenPvBackend *backend, Error **errp);
+
+/**
+ * xen_pv_connection_stop: disconnect, and look after it no more; idempotent
+ * @backend: the card
+ * @exiting: QEMU is on its way out
+ */
+void xen_pv_connection_stop(XenPvBackend *backend, bool exiting);
+
+/**
+ * xen_pv_connection_changed: the frontend wrote its state
+ * @xendev: the card
+ * @state: the state
+ * @errp: not used
+ */
+void xen_pv_connection_changed(XenDevice *xendev, enum xenbus_state state,
+                               Error **errp);
+
+/**
+ * xen_pv_connection_reset: the frontend is gone, and its memory with it
+ * @backend: the card
+ */
+void xen_pv_connection_reset(XenPvBackend *backend);
+
+#endif /* HW_XEN_XEN_PV_CONNECTION_H */

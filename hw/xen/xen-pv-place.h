@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The place of a PV card on the bus and in xenstore.
+ *
+ * Copyright (c) 2026 The Xen PV display and sound for QEMU authors
+ */
+
+#ifndef HW_XEN_XEN_PV_PLACE_H
+#define HW_XEN_XEN_PV_PLACE_H
+
+#include "hw/xen/xen-pv-backend.h"
+
+/* Node of a backend: the id of the device that serves it, or "-" */
+#define XEN_PV_MARK "qemu-id"
+
+static inline XenBus *xen_pv_bus(XenPvBackend *backend)
+{
+    return XEN_BUS(qdev_get_parent_bus(DEVICE(backend)));
+}
+
+/**
+ * xen_pv_idx_owner: find another card of a number
+ * @bus: the bus
+ * @backend: the card that wants it
+ * @idx: the number
+ *
+ * Returns: it, with which @backend would fight over the same nodes, or NULL.
+ */
+XenPvBackend *xen_pv_idx_owner(XenBus *bus, XenPvBackend *backend, int idx);
+
+/** xen_pv_get_name: the bus wants a card's name: its number */
+char *xen_pv_get_name(XenDevice *xendev, Error **errp);
+
+/**
+ * xen_pv_get_frontend_path: the bus wants the path of a card's frontend
+ *
+ * It asks before it publishes any state.  This is the one moment when the
+ * card's nodes can be written without a running guest finding the card half
+ * made.
+ */
+char *xen_pv_get_frontend_path(XenDevice *xendev, Error **errp);
+
+/**
+ * xen_pv_prune: remove what the bus leaves of a card's nodes
+ * @backend: the card
+ *
+ * The bus removes a card's own node only.  Remove the folder of the guest's
+ * cards with the last of them, and that of all guests' with the last guest's,
+ * as the toolstack does with those it made.
+ */
+void xen_pv_prune(XenPvBackend *backend);
+
+/**
+ * xen_pv_leave_nodes: keep the bus from removing a card's nodes
+ * @xendev: the card
+ *
+ * QEMU ends, most often because the toolstack destroys the guest.  That waits
+ * for each of its cards to be Closed, and then removes the nodes itself.  If
+ * the bus did so first, it would say that the card cannot be removed.
+ */
+void xen_pv_leave_nodes(XenDevice *xendev);
+
+#endif /* HW_XEN_XEN_PV_PLACE_H */

@@ -1,0 +1,252 @@
+/*
+ * QTest of what PV cards leave in xenstore, and of what they find there
+ *
+ * Copyright (c) 2026 The Xen PV display and sound for QEMU authors
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+
+#include "qobject/qdict.h"
+
+#include "../frontend/xen-front-sound.h"
+#include "xen-pv-qtest.h"
+
+#define DISPLAY     "-device xen-pvdisplay,id=disp0,idx=0,connectors="
+#define SOUND       "-audiodev none,id=snd " \
+                    "-device xen-pvsound,id=snd0,idx=0,audiodev=snd,streams="
+#define BACKENDS    "/local/domain/0/backend/"
+
+static bool no_card_is_left(void *opaque)
+{
+    XenGuest *guest = opaque;
+
+    return !xen_guest_exists(guest, BACKENDS "vdispl") &&
+           !xen_guest_exists(guest, BACKENDS "vsnd");
+}
+
+static void check_none_left(XenPvTest *t)
+{
+    g_assert_true(xen_guest_wait(t->guest, no_card_is_left, t->guest,
+                                 XEN_GUEST_DEADLINE));
+}
+
+static bool is_there(XenFrontCard *card, const char *key)
+{
+    g_autofree char *path = g_strdup_printf("%s/%s", card->frontend_path,
+                                            key);
+
+    return xen_guest_exists(card->guest, path);
+}
+
+/* QEMU is killed, and the next one has other options */
+static void kill_and_change(XenPvTest *t, const char *from, const char *to)
+{
+    char *at = strstr(t->command, from);
+    char *command;
+
+    g_assert_nonnull(at);
+    *at = '\0';
+    command = g_strconcat(t->command, to, at + strlen(from), NULL);
+    g_free(t->command);
+    t->command = command;
+    xen_pv_test_kill(t);
+}
+
+/* The last card takes the folders with it, whoever made it */
+static void test_folders(void)
+{
+    static const char *const resolutions[] = { "300x200", NULL };
+    XenFrontDisplay *other;
+    XenPvTest t;
+
+    xen_pv_test_start(&t, "", DISPLAY "300x200 " SOUND "p");
+    g_assert_true(xen_guest_exists(t.guest, BACKENDS "vdispl/1/0"));
+    g_assert_true(xen_guest_exists(t.guest, BACKENDS "vsnd/1/0"));
+    other = xen_front_display_new(t.guest, 1);
+    xen_pv_test_attach(other, "0", resolutions);
+    g_assert_cmpint(xen_front_display_connect(other), ==, 0);
+
+    qtest_qmp_device_del(t.qts, "snd0");
+    qtest_qmp_device_del(t.qts, "disp0");
+    g_assert_true(xen_guest_exists(t.guest, BACKENDS "vdispl/1/1"));
+    xen_pv_test_detach(&t, other);
+    check_none_left(&t);
+    g_assert_cmpuint(xen_front_display_free(other), ==, 0);
+    xen_pv_test_end(&t);
+}
+
+/* Another guest's cards stay where they are */
+static void test_other_guest(void)
+{
+    XenPvTest t;
+
+    xen_pv_test_start(&t, "", DISPLAY "300x200");
+    g_assert_cmpint(xen_guest_dom0_write(t.guest, BACKENDS
+                                         "vdispl/7/0/state", "4"), ==, 0);
+    qtest_qmp_device_del(t.qts, "disp0");
+    g_assert_false(xen_guest_exists(t.guest, BACKENDS "vdispl/1"));
+    g_assert_true(xen_guest_exists(t.guest, BACKENDS "vdispl/7/0/state"));
+    xen_pv_test_end(&t);
+}
+
+/* A display has fewer screens than the one that had its number */
+static void test_fewer_screens(void)
+{
+    XenPvTest t;
+
+    xen_pv_test_start(&t, XEN_PV_TEST_STATE,
+                      DISPLAY "'A:300x200;B:300x200;C:300x200'");
+    g_assert_true(is_there(&t.display->card, "2/resolution"));
+    kill_and_change(&t, "A:300x200;B:300x200;C:300x200", "B:640x480");
+    g_assert_true(is_there(&t.display->card, "0/resolution"));
+    g_assert_false(is_there(&t.display->card, "1"));
+    g_assert_false(is_there(&t.display->card, "2"));
+    g_assert_cmpint(xen_front_display_read_config(t.display), ==, 0);
+    g_assert_cmpuint(t.display->nr_connectors, ==, 1);
+    g_assert_cmpuint(t.display->connectors[0].width, ==, 640);
+    xen_pv_test_end(&t);
+}
+
+/* A sound card has fewer streams, in fewer PCMs */
+static void test_fewer_streams(void)
+{
+    XenFrontSound *sound;
+    XenPvTest t;
+
+    xen_pv_test_start(&t, XEN_PV_TEST_STATE, SOUND "'pc;p;p'");
+    sound = xen_front_sound_new(t.guest, 0);
+    g_assert_true(is_there(&sound->card, "0/1/type"));
+    g_assert_true(is_there(&sound->card, "2/0/type"));
+    kill_and_change(&t, "pc;p;p", "p;pc");
+    g_assert_true(is_there(&sound->card, "0/0/type"));
+    g_assert_false(is_there(&sound->card, "0/1"));
+    g_assert_true(is_there(&sound->card, "1/1/type"));
+    g_assert_false(is_there(&sound->card, "2"));
+    g_assert_cmpuint(xen_front_sound_free(sound), ==, 0);
+    xen_pv_test_end(&t);
+}
+
+/*
+ * The toolstack wants a number that -device has, and gets it when it asks
+ * again after that card has gone
+ */
+static void test_number_again(void)
+{
+    static const char *const resolutions[] = { "300x200", NULL };
+    XenPvTest t;
+    int i;
+
+    xen_pv_test_start(&t, "", DISPLAY "640x480");
+    for (i = 0; i < 2; i++) {
+        g_assert_cmpint(xen_guest_dom0_write(t.guest,
+                                             t.display->card.backend_state,
+                                             "%d", XenbusStateInitialising),
+                        ==, 0);
+        qtest_qmp_assert_success(t.qts, "{ 'execute': 'query-status' }");
+    }
+    qtest_qmp_device_del(t.qts, "disp0");
+    check_none_left(&t);
+
+    for (i = 0; i < 2; i++) {
+        xen_pv_test_attach(t.display, "0", resolutions);
+        xen_pv_test_connect(t.display);
+        g_assert_cmpuint(t.display->connectors[0].width, ==, 300);
+        xen_pv_test_detach(&t, t.display);
+    }
+    xen_pv_test_end(&t);
+}
+
+/*
+ * Nodes "state" of this value in the store that QEMU left: a node is its name,
+ * a flag, the length of its value, big-endian, and the value
+ */
+static unsigned int count_states(XenPvTest *t, char value)
+{
+    const char node[] = { 's', 't', 'a', 't', 'e', 0, 0, 0, 0, 0, 1, value };
+    g_autofree char *file = g_build_filename(t->dir, "state", NULL);
+    g_autofree char *data = NULL;
+    const char *at, *end;
+    unsigned int count = 0;
+    gsize size;
+
+    g_assert_true(g_file_get_contents(file, &data, &size, NULL));
+    end = data + size;
+    for (at = data; (at = memmem(at, end - at, node, sizeof(node))); at++) {
+        count++;
+    }
+
+    return count;
+}
+
+/*
+ * A toolstack that destroys a guest has its QEMU end, and waits for each of
+ * its cards to be Closed; it says that a card cannot be removed when its node
+ * is gone before.  What -device made is QEMU's to remove.
+ */
+static void test_quit(void)
+{
+    static const char *const resolutions[] = { "300x200", NULL };
+    XenFrontDisplay *other;
+    XenPvTest t;
+
+    xen_pv_test_start(&t, XEN_PV_TEST_STATE, DISPLAY "640x480");
+    other = xen_front_display_new(t.guest, 1);
+    xen_pv_test_attach(other, "0", resolutions);
+    g_assert_cmpint(xen_front_display_connect(other), ==, 0);
+    xen_pv_test_connect(t.display);
+    g_assert_cmpuint(count_states(&t, '4'), ==, 4);
+
+    qtest_quit(t.qts);
+    t.qts = NULL;
+    /* The toolstack's: the frontend's state is as it was */
+    g_assert_cmpuint(count_states(&t, '6'), ==, 1);
+    g_assert_cmpuint(count_states(&t, '4'), ==, 1);
+    g_assert_cmpuint(xen_guest_count_in_use(t.guest), ==, 0);
+    g_assert_cmpuint(xen_front_display_free(other), ==, 0);
+    xen_pv_test_end(&t);
+}
+
+/* A stream that can never be opened is told of when the card is made */
+static void test_too_many_channels(void)
+{
+    XenFrontSound *sound;
+    QObject *status;
+    const char *error;
+    XenPvTest t;
+
+    xen_pv_test_start(&t, "", "-audiodev none,id=snd "
+                      "-global xen-pvsound.max-channels=6 "
+                      "-global xen-pvsound.audiodev=snd");
+    sound = xen_front_sound_new(t.guest, 0);
+    xen_toolstack_begin(&sound->card);
+    xen_toolstack_write(&sound->card, "channels-max", "6");
+    xen_toolstack_write(&sound->card, "0/0/type", "p");
+    xen_toolstack_write(&sound->card, "0/1/type", "p");
+    xen_toolstack_write(&sound->card, "0/1/channels-min", "4");
+    xen_toolstack_end(&sound->card);
+    g_assert_true(xen_front_wait_backend(&sound->card, XenbusStateInitWait,
+                                         XEN_GUEST_DEADLINE));
+    status = xen_pv_test_get(&t, "vsnd-0", "status");
+    error = qdict_get_try_str(qobject_to(QDict, status), "last-error");
+    g_assert_nonnull(error);
+    g_assert_nonnull(strstr(error, "stream 1 has 4 channels or more, but QEMU "
+                            "mixes 2"));
+    qobject_unref(status);
+    g_assert_cmpuint(xen_front_sound_free(sound), ==, 0);
+    xen_pv_test_end(&t);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    qtest_add_func("xen-pv-nodes/folders", test_folders);
+    qtest_add_func("xen-pv-nodes/other-guest", test_other_guest);
+    qtest_add_func("xen-pv-nodes/fewer-screens", test_fewer_screens);
+    qtest_add_func("xen-pv-nodes/fewer-streams", test_fewer_streams);
+    qtest_add_func("xen-pv-nodes/number-again", test_number_again);
+    qtest_add_func("xen-pv-nodes/quit", test_quit);
+    qtest_add_func("xen-pv-nodes/too-many-channels", test_too_many_channels);
+    return g_test_run();
+}
