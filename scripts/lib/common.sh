@@ -8,6 +8,7 @@
 #   $build_dir  everything that is built (ignored by git)
 #   $cache_dir  everything that is downloaded, shared by all checkouts
 #   $qtest_programs, $endurance_programs   our programs in tests/qtest
+#   $unit_programs      those in tests/unit that need QEMU
 #
 # What a caller gets:
 #   say TEXT...                 one line of information
@@ -46,10 +47,18 @@ cache_dir=${XDG_CACHE_HOME:-${HOME:?HOME is not set}/.cache}/xen-pv-qemu
 
 # Test programs in tests/qtest that the overlay adds
 # shellcheck disable=SC2034
-qtest_programs=(xen-pv-fault-test xen-pvdisplay-test xen-pvdisplay-alloc-test
-                xen-pvdisplay-view-test xen-pvsound-test
-                xen-pvsound-cost-test xen-pv-hostile-test
-                xen-pv-quota-test xen-pv-status-test xen-pv-trouble-test)
+qtest_programs=(xen-pv-console-test xen-pv-fault-test
+                xen-pvdisplay-test xen-pvdisplay-alloc-test
+                xen-pvdisplay-clients-test xen-pvdisplay-view-test
+                xen-pvsound-test xen-pvsound-cost-test xen-pvsound-pace-test
+                xen-pv-hostile-test xen-pv-nodes-test xen-pv-quota-test
+                xen-pv-states-test xen-pv-status-test xen-pv-trouble-test)
+
+# Unit tests of ours that need QEMU: tests/unit/NAME.c
+# shellcheck disable=SC2034
+unit_programs=(test-console-close test-xen-emu-gnttab test-xen-emu-watch
+               test-xen-pv-channel test-xen-pv-emu
+               test-xen-pvdisplay-surface)
 
 # These measure memory, which sanitizers keep: for the normal build alone
 # shellcheck disable=SC2034
@@ -129,12 +138,16 @@ missing_packages()
 
 need_packages()
 {
-    local missing log=$build_dir/logs/apt-$$.log
+    local missing lock log=$build_dir/logs/apt-$$.log
     local -a install
 
     mapfile -t missing < <(missing_packages "$@")
     [ ${#missing[@]} -gt 0 ] || return 0
 
+    # apt-get waits for dpkg's lock, but not for that of the package lists
+    mkdir -p "$cache_dir"
+    exec {lock}>"$cache_dir/install.lock"
+    flock "$lock"
     say "installing with apt-get: ${missing[*]}"
     install=(apt-get install -y --no-install-recommends
              -o DPkg::Lock::Timeout=600 "${missing[@]}")
@@ -148,6 +161,7 @@ need_packages()
             die "apt-get could not install: ${missing[*]} (see $log)"
         fi
     fi
+    exec {lock}>&-
     rm -f "$log"
 }
 
