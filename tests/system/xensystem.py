@@ -14,6 +14,7 @@ import sys
 import time
 
 import manual
+from booted import BootedState
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 OUTER_QEMU = "qemu-system-x86_64"
@@ -28,15 +29,19 @@ VIRTUAL_CPU = ("EPYC,-smap,-smep,-rdtscp,-monitor,-rdseed,-rdrand,-xsave,"
                "-xsaveopt,-xsavec,-xgetbv1,-avx,-avx2,-fma,-f16c")
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Kind:
     """What a machine looks like.
 
     parts: of the images, in order; see prepare. cpios: archives that are
     unpacked over the control domain's root, disks: what it finds as
     /dev/vda and so on, both as PART/FILE. What is written to a disk is gone
-    with the machine.
+    with the machine. system: "xen", or "kvm" for one whose KVM emulates Xen.
+    stock: guests' QEMU is Debian's own with our plugin, not the one that was
+    built.
     """
+    system: str = "xen"
+    stock: bool = False
     cpu: str = PLAIN_CPU
     memory: str = "3G"
     dom0_memory: str = "1536M"
@@ -46,7 +51,15 @@ class Kind:
 
 
 PLAIN = Kind()
-VIRTUAL = Kind(VIRTUAL_CPU)
+VIRTUAL = Kind(cpu=VIRTUAL_CPU)
+
+
+def with_stock(kind):
+    """The same with Debian's own QEMU, and our plugin."""
+    return dataclasses.replace(
+        kind, stock=True, parts=(*kind.parts, "stock"),
+        cpios=(*kind.cpios, "stock/stock.cpio"))
+
 
 # libraries which have to be those of the program's loader
 LIBC = re.compile(r"/(ld-linux.*|libc|libm|libdl|libpthread|librt|"
@@ -177,6 +190,21 @@ def pack_dom0(prefix, tools, to):
                         ignore=shutil.ignore_patterns("*.rom"))
 
 
+def pack_plugin(plugin, share):
+    """What is put in front of Debian's own QEMU, and a command that does it.
+
+    That runs in a root with the libraries which this QEMU is for.
+    """
+    if not os.access(os.path.join(plugin, "qemu-xen-pv"), os.X_OK):
+        raise Failure("no plugin in %s: run scripts/build-plugin" % plugin)
+    shutil.copytree(plugin, os.path.join(share, "plugin"))
+    command = os.path.join(share, "qemu", "bin", "stock")
+    with open(command, "w") as f:
+        f.write("#!/bin/sh\n"
+                'exec chroot /stock /opt/plugin/qemu-xen-pv "$@"\n')
+    os.chmod(command, 0o755)
+
+
 def pack_guest(tools, logs):
     """Put what guests get on top of their cached root into init.cpio."""
     to = os.path.join(logs, "guest")
@@ -192,8 +220,12 @@ def pack_guest(tools, logs):
 
 
 class Machine:
-    def __init__(self, images, prefix, tools, logs, progress, patience=1.0,
-                 shell=False, kind=PLAIN):
+    """A machine with Xen and its control domain."""
+    INIT = "xen-init"
+    WHAT = "Xen and its control domain"
+
+    def __init__(self, images, prefix, plugin, tools, logs, progress,
+                 patience=1.0, shell=False, kind=PLAIN):
         """A machine; images are the folders of its kind's parts, by name."""
         self.images, self.logs, self.progress = images, logs, progress
         self.patience, self.shell, self.kind = patience, shell, kind
@@ -204,27 +236,43 @@ class Machine:
         self.pending = b""
         os.makedirs(os.path.join(self.share, "log"))
         pack_dom0(prefix, tools, os.path.join(self.share, "qemu"))
+        self.qemu = "/opt/qemu/bin/qemu"
+        if kind.stock:
+            self.qemu = "/opt/qemu/bin/stock"
+            pack_plugin(plugin, self.share)
         for name in ("dom0-init", "dom0-agent", "dom0-vnc"):
             shutil.copy(os.path.join(HERE, name), self.share)
+        shutil.copy(os.path.join(HERE, self.INIT),
+                    os.path.join(self.share, "system-init"))
         self.kernels = set()
         pack_guest(tools, logs)
 
-    def boot(self, timeout=180):
-        """Start Xen and wait until the control domain obeys."""
-        self.progress.begin("booting Xen and its control domain")
+    @staticmethod
+    def option(path):
+        """As QEMU takes it: what is in an option ends at a comma."""
+        return path.replace(",", ",,")
 
-        def option(path):
-            # What is in an option ends at a comma; so do multiboot modules
-            return path.replace(",", ",,")
-
-        kind = self.kind
+    def kernel_options(self):
+        """What the emulator boots."""
         dom0 = "%s console=hvc0 rdinit=/init quiet%s,%s" % (
-            option(self.image("vmlinuz")),
-            " test-shell" if self.shell else "", option(self.dom0_root()))
+            self.option(self.image("vmlinuz")),
+            " test-shell" if self.shell else "",
+            self.option(self.dom0_root()))
+        return [
+            "-kernel", self.image("xen"),
+            "-append", "console=com1 com1=115200,8n1 dom0_mem=%s noreboot "
+            "conring_size=1M loglvl=info guest_loglvl=warning" %
+            self.kind.dom0_memory,
+            "-initrd", dom0]
+
+    def command(self):
+        """Of the emulator, in the folder of its logs."""
+        kind = self.kind
         command = [
             OUTER_QEMU, "-accel", "tcg", "-cpu", kind.cpu, "-smp", "1",
-            "-m", kind.memory, "-nodefaults", "-no-user-config", "-display", "none",
-            "-no-reboot",
+            "-m", kind.memory, "-nodefaults", "-no-user-config", "-display",
+            "none", "-no-reboot",
+            "-qmp", "unix:monitor.sock,server=on,wait=off",
             "-chardev", "socket,id=serial,path=serial.sock,server=on,"
             "wait=off,logfile=console.log",
             "-serial", "chardev:serial",
@@ -233,27 +281,85 @@ class Machine:
             "-device", "virtserialport,chardev=agent,name=xen-pv-test",
             "-fsdev", "local,id=share,path=share,security_model=none",
             "-device", "virtio-9p-pci,fsdev=share,mount_tag=share",
-            "-kernel", self.image("xen"),
-            "-append", "console=com1 com1=115200,8n1 dom0_mem=%s noreboot "
-            "conring_size=1M loglvl=info guest_loglvl=warning" %
-            kind.dom0_memory,
-            "-initrd", dom0,
+            *self.kernel_options(),
         ]
         for disk in kind.disks:
             command += ["-drive", "if=virtio,format=raw,snapshot=on,file=" +
-                        option(self.image(disk))]
-        with open(os.path.join(self.logs, "outer.log"), "w") as log:
+                        self.option(self.image(disk))]
+        return command
+
+    def start(self, command):
+        with open(os.path.join(self.logs, "outer.log"), "a") as log:
             log.write(" ".join(command) + "\n")
             log.flush()
             self.process = subprocess.Popen(
                 command, cwd=self.logs, stdin=subprocess.DEVNULL, stdout=log,
                 stderr=subprocess.STDOUT, start_new_session=True)
-        deadline = time.monotonic() + timeout * self.patience
-        self.agent = self.connect("agent.sock", deadline)
-        message = self.receive(deadline, "the control domain does not start")
-        if not message.get("ready"):
-            raise Failure("the control domain is confused: %r" % message)
+
+    def boot(self, timeout=180):
+        """Start the machine and wait until it obeys."""
+        self.progress.begin("booting " + self.WHAT)
+        kind, command = self.kind, self.command()
+        # What is in the root it boots is not in the command line
+        state = BootedState(self.images["base"], [
+            *command, *map(self.image, kind.cpios)], self.logs)
+        if not self.go_on(state, command, timeout):
+            self.start(command)
+            deadline = time.monotonic() + timeout * self.patience
+            self.agent = self.connect("agent.sock", deadline)
+            if not self.receive(deadline, "%s: no start" % self.WHAT).get(
+                    "booted"):
+                raise Failure("the machine does not boot as it should")
+            try:
+                state.save(self.connect("monitor.sock", deadline))
+            except OSError as e:
+                self.note("its state is not kept: %s" % e)
+        self.obeys(timeout)
         self.progress.end()
+
+    def go_on(self, state, command, timeout):
+        """From a state that is kept; whether there is one that works."""
+        if not state.there():
+            return False
+        self.start(command + state.options())
+        deadline = time.monotonic() + timeout * self.patience
+        try:
+            self.agent = self.connect("agent.sock", deadline)
+            state.wait(self.connect("monitor.sock", deadline))
+        except (OSError, Failure) as e:
+            self.note("it boots, as the state that was kept does not serve: "
+                      "%s" % e)
+            state.forget()
+            self.stop()
+            return False
+        return True
+
+    def obeys(self, timeout):
+        """Let a machine that has booted go on, until it obeys."""
+        deadline = time.monotonic() + timeout * self.patience
+        self.agent.sendall(b"%d\n" % time.time())
+        if not self.receive(deadline, "%s: no agent" % self.WHAT).get("ready"):
+            raise Failure("the agent is confused")
+
+    def note(self, text):
+        with open(os.path.join(self.logs, "outer.log"), "a") as log:
+            log.write(text + "\n")
+
+    def booted(self):
+        """What has booted, for people."""
+        return "Xen boots", self.sh(
+            "xl info | grep -E '^(release|xen_version|virt_caps)'")
+
+    def destroy_guests(self):
+        self.sh("xl list | awk 'NR > 2 { print $1 }' | "
+                "xargs -r -n 1 xl destroy", 60, check=False)
+
+    def save_state(self):
+        """Write down what may explain a failure; return where."""
+        self.sh("{ xl list; ps ax; xenstore-ls -f; xl dmesg; dmesg; "
+                "tail -n 100 /var/log/libvirt/libxl/*.log; } "
+                "> /share/log/state 2>&1", 60, check=False)
+        return "xl, xenstore and kernel logs: %s/log/state" % self.share
 
     def image(self, name):
         """The path of PART/FILE; the part is "base" unless it is named."""
@@ -435,7 +541,7 @@ class Guest:
             "vcpus": 1,
             "on_crash": "destroy",
             "device_model_version": "qemu-xen",
-            "device_model_override": "/opt/qemu/bin/qemu",
+            "device_model_override": machine.qemu,
         }
         settings.update({} if self.hvm else MINIMUM)
         settings.update(config)
@@ -481,6 +587,17 @@ class Guest:
             raise Failure("QEMU: %s: %s" % (command, answer["error"]["desc"]))
         return answer["return"]
 
+    def status(self, card):
+        """What QEMU says of one of its PV cards, by its id."""
+        return self.qmp("qom-get", path="/machine/peripheral/" + card,
+                        property="status")
+
+    def backend_goes(self, kind, number=0):
+        """Wait until a backend has gone; whether, and what is said of it."""
+        return self.machine.until(
+            "! xenstore-exists /local/domain/0/backend/%s/%d/%d" %
+            (kind, self.domid, number))
+
     def pid(self):
         """The number of the process which is the guest's QEMU."""
         return int(self.machine.sh("pgrep -f '[-]xen-domid %d '" %
@@ -501,8 +618,10 @@ class Guest:
 
     def start_qemu(self, command):
         """Start a QEMU with a command line, as somebody at a shell would."""
-        # not as the wrapper with the libraries started it
-        command = ["/opt/qemu/bin/qemu"] + command[1:]
+        # not as the wrapper with the libraries started it: the first option
+        # is the toolstack's
+        command = [self.machine.qemu,
+                   *command[command.index("-xen-domid"):]]
         self.machine.sh("setsid %s >> /share/log/%s-again.log 2>&1 "
                         "< /dev/null &" % (shlex.join(command), self.name))
         started, _ = self.machine.until("[ -S %s ]" % self.qmp_path)
@@ -536,6 +655,8 @@ class Guest:
         self.machine.ask("console", domid=self.domid, again=True)
 
     def destroy(self, timeout=60):
+        """Destroy the guest; return what xl says."""
         self.machine.progress.begin("destroying guest %s" % self.name)
-        self.machine.sh("xl destroy %s" % self.name, timeout)
+        said = self.machine.sh("xl destroy %s 2>&1" % self.name, timeout)
         self.machine.progress.end()
+        return said

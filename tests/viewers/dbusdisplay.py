@@ -80,11 +80,39 @@ def connect(address):
         flags.MESSAGE_BUS_CONNECTION, None, None)
 
 
+class Gate:
+    """A connection that takes from QEMU what it sends only while it is open."""
+
+    def __init__(self, qemu):
+        self.end, mine = socket.socketpair()
+        self.open = threading.Event()
+        self.open.set()
+        for source, sink, gate in ((qemu, mine, self.open), (mine, qemu, None)):
+            threading.Thread(target=self.carry, args=(source, sink, gate),
+                             daemon=True).start()
+
+    @staticmethod
+    def carry(source, sink, gate):
+        with contextlib.suppress(OSError):
+            while True:
+                if gate:
+                    gate.wait()
+                data = source.recv(65536)
+                if not data:
+                    break
+                sink.sendall(data)
+
+
 class Listener:
     """An object that QEMU calls, over a connection that is its own."""
 
+    gated = False
+
     def __init__(self, bus, path, method, xml, name):
         ours, theirs = socket.socketpair()
+        if self.gated:
+            self.gate = Gate(ours)
+            ours = self.gate.end
         fds = Gio.UnixFDList.new()
         reply = {}
         # QEMU answers when it has our half of the handshake
@@ -152,6 +180,12 @@ class Viewer(Listener):
 
     def look(self):
         return self.pixels
+
+
+class SlowViewer(Viewer):
+    """One that reads only while its gate is open."""
+
+    gated = True
 
 
 class Player(Listener):

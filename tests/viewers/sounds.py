@@ -2,7 +2,9 @@
 """Sound whose every frame says which it is, and servers to play it to."""
 
 import contextlib
+import os
 import struct
+import subprocess
 
 import numpy
 
@@ -94,7 +96,7 @@ def read_wav(path):
 
 @contextlib.contextmanager
 def pulseaudio(folder, log):
-    """A PulseAudio with a null sink; its address."""
+    """A PulseAudio with two null sinks, "test" and "mic"; its address."""
     path = folder / 'pulse'
     env = {'HOME': str(folder), 'XDG_RUNTIME_DIR': str(folder),
            'PULSE_RUNTIME_PATH': str(folder / 'pulse-run')}
@@ -104,28 +106,48 @@ def pulseaudio(folder, log):
             '-L', f'module-native-protocol-unix socket={path} '
             'auth-anonymous=1',
             '-L', f'module-null-sink sink_name=test format=s16le '
+            f'rate={RATE} channels=2',
+            '-L', f'module-null-sink sink_name=mic format=s16le '
             f'rate={RATE} channels=2'], log, env):
         wait_until(path.exists, 'PulseAudio')
         yield f'unix:{path}'
 
 
 @contextlib.contextmanager
-def pipewire(folder, log, bus):
-    """A PipeWire with WirePlumber and a null sink; its environment.
+def pipewire(folder, log, bus, quantum=8192):
+    """A PipeWire with WirePlumber and a null sink, "test", and one that is a
+    microphone, too, "mic"; its environment.
 
     Who is late for a cycle of PipeWire's graph loses it: cycles are as long as
     they can be, for machines that are busy.
     """
     env = {'HOME': str(folder), 'XDG_RUNTIME_DIR': str(folder),
            'DBUS_SESSION_BUS_ADDRESS': bus, 'PIPEWIRE_REMOTE': 'pipewire-0'}
-    sink = ('{ factory.name=support.null-audio-sink node.name=test '
-            'media.class=Audio/Sink object.linger=true '
+    node = ('{{ factory.name=support.null-audio-sink node.name={} '
+            'media.class={} object.linger=true '
             f'audio.position=[FL FR] audio.rate={RATE} '
-            'monitor.channel-volumes=true }')
+            'monitor.channel-volumes=true }}')
     with running(['pipewire'], log, env):
         wait_until((folder / 'pipewire-0').exists, 'PipeWire')
         with running(['pw-metadata', '-n', 'settings', '0',
-                      'clock.force-quantum', '8192'], log, env), \
+                      'clock.force-quantum', str(quantum)], log, env), \
                 running(['wireplumber'], log, env), \
-                running(['pw-cli', 'create-node', 'adapter', sink], log, env):
+                running(['pw-cli', 'create-node', 'adapter',
+                         node.format('test', 'Audio/Sink')], log, env), \
+                running(['pw-cli', 'create-node', 'adapter',
+                         node.format('mic', 'Audio/Duplex')], log, env):
+            wait_until(lambda: has_ports(env),
+                       "ports of PipeWire's nodes")
             yield env
+
+
+def has_ports(env):
+    """Whether WirePlumber has given both nodes their ports.
+
+    Before that a stream that wants one of them is refused.
+    """
+    ports = subprocess.run(['pw-link', '--output', '--input'], text=True,
+                           stdout=subprocess.PIPE, check=False,
+                           env={**os.environ, **env}).stdout.splitlines()
+    return {'test:playback_FR', 'test:monitor_FR',
+            'mic:playback_FR', 'mic:capture_FR'} <= set(ports)

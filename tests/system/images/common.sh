@@ -10,6 +10,8 @@
 #   copy_program ROOT TO FILE                  a program with its libraries
 #   fetch_kernel VERSION                       sets $release, $image
 #   guest_kernel VERSION OUT                   a kernel for guests
+#   new_packages SUITE STATUS PACKAGE...       what apt would install
+#   merge_usr ROOT                             /bin, /lib and so on into /usr
 
 # Kernel packages always come from these suites, so that the guest's driver
 # is the same one everywhere. All else follows the machine's suite: QEMU was
@@ -18,7 +20,8 @@ declare -A KERNEL_SUITE=([6.1]=bookworm [6.12]=bookworm-backports [newest]=sid)
 
 # xen_front_pgdir_shbuf, drm and the like follow as dependencies.
 GUEST_MODULES=(drm_xen_front snd_xen_front snd_pcm xen_kbdfront evdev
-               xen-evtchn xen-gntalloc xen-blkfront squashfs overlay)
+               xen-evtchn xen-gntalloc xen-blkfront xen-netfront
+               9p 9pnet_xen squashfs overlay)
 
 # copy_modules TREE RELEASE ROOT MODULE...: the modules with all they depend on
 copy_modules()
@@ -136,4 +139,28 @@ guest_kernel()
     copy_modules "$work/kernel-$version" "$release" "$work/modules-$version" \
                  "${GUEST_MODULES[@]}"
     pack "$work/modules-$version" > "$out/modules-$version.cpio"
+}
+
+# new_packages SUITE STATUS PACKAGE...: what apt would install of a suite, where
+# STATUS says what there is
+new_packages()
+{
+    local suite=$1 status=$2
+    shift 2
+    private_apt "$suite" apt-get --option Dir::State::status="$status" \
+        --no-install-recommends --simulate install "$@" |
+        sed -n 's/^Inst \([^ ]*\) .*/\1/p'
+}
+
+# merge_usr ROOT: where a root has links, packages must not bring folders
+merge_usr()
+{
+    local root=$1 folder
+
+    for folder in bin sbin lib lib64; do
+        [ -d "$root/$folder" ] || continue
+        mkdir -p "$root/usr/$folder"
+        cp -a "$root/$folder/." "$root/usr/$folder"
+        rm -r "${root:?}/$folder"
+    done
 }

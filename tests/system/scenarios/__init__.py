@@ -4,7 +4,7 @@
 Each is a function which gets a Bench, with a line on what it is about. One
 that needs another kind of machine than a plain one has it as an attribute
 "machine". Some may run at once, each on a machine of its own, and after others
-on the same: none leaves anything behind there. The longest one is the first.
+on the same: none leaves anything behind there.
 """
 
 from .bealloc import scenario_bealloc
@@ -15,23 +15,30 @@ from .helper import scenario_helper
 from .hostile import scenario_cycles, scenario_hostile
 from .input import scenario_input
 from .kinds import scenario_hvm, scenario_pvh
+from .kvm import scenario_kvm, scenario_plugin
 from .libvirt import scenario_libvirt, scenario_libvirt_virtual
 from .manual import scenario_manual
 from .newer import scenario_newer
 from .packages import scenario_packages
 from .pair import scenario_pair
-from .restart import scenario_restart
+from .restart import scenario_halt, scenario_restart
 from .save import scenario_save, scenario_save_hvm
 from .sound import (scenario_newer_sound, scenario_newest_sound,
                     scenario_record, scenario_sound)
+from .stock import by_plugin, scenario_beside, scenario_plugin_hvm
 from .toolstack import scenario_toolstack
 
 SCENARIOS = {
     "hostile": scenario_hostile,
+    "kvm": scenario_kvm,
+    "plugin": scenario_plugin,
+    "plugin-hvm": scenario_plugin_hvm,
     "device": scenario_device,
     "toolstack": scenario_toolstack,
+    "beside": scenario_beside,
     "packages": scenario_packages,
     "restart": scenario_restart,
+    "halt": scenario_halt,
     "pair": scenario_pair,
     "newer": scenario_newer,
     "helper": scenario_helper,
@@ -53,3 +60,40 @@ SCENARIOS = {
     "save": scenario_save,
     "save-hvm": scenario_save_hvm,
 }
+
+# The same with Debian's own QEMU and our plugin
+PLUGIN = ("toolstack", "beside", "input", "pvh")
+PLUGIN_LONG = ("sound", "pair", "restart", "front", "newer", "be-alloc",
+               "hostile", "xorg", "libvirt")
+SCENARIOS.update({"plugin-" + name: by_plugin(SCENARIOS[name])
+                  for name in (*PLUGIN, *PLUGIN_LONG)})
+
+# Those that one machine runs, one after the other; the longest come first
+GROUPS = {
+    "kvm": ["kvm"],
+    "plugin": ["plugin"],
+    "plugin-pv": ["plugin-toolstack", "plugin-beside", "plugin-input"],
+    "plugin-pvh": ["plugin-pvh", "plugin-hvm"],
+    "attacks": ["hostile"],
+    "desktops": ["weston", "xorg"],
+    "virtual": ["be-alloc", "pvh", "hvm"],
+    "displays": ["device", "newer", "pair", "input", "helper"],
+    "sounds": ["sound", "newer-sound", "newest-sound", "record"],
+    "tools": ["toolstack", "beside", "packages", "restart", "halt", "manual",
+              "front", "cycles"],
+    "libvirt": ["libvirt"],
+    "libvirt-virtual": ["libvirt-virtual"],
+    "save": ["save"],
+    "save-hvm": ["save-hvm"],
+}
+
+# And those which it takes long runs for
+LONG_GROUPS = {
+    "plugin-attacks": ["plugin-hostile"],
+    "plugin-desktop": ["plugin-xorg"],
+    "plugin-displays": ["plugin-pair", "plugin-restart", "plugin-front",
+                        "plugin-newer", "plugin-sound"],
+    "plugin-virtual": ["plugin-be-alloc"],
+    "plugin-libvirt": ["plugin-libvirt"],
+}
+assert sorted(SCENARIOS) == sorted(sum({**GROUPS, **LONG_GROUPS}.values(), []))

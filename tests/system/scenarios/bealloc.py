@@ -54,7 +54,7 @@ def scenario_bealloc(bench):
     bench.picture_comes(tool, "the picture comes with the value named",
                         "vdispl-0", 0, connector, 1920, 1080)
 
-    # If pages stayed shared, the next picture would exceed this.
+    # The guest gets the same pages again: others would exceed this.
     machine.sh("echo 2025 > %s" % LIMIT)
     for n in range(3):
         bench.picture_is_right(tool, "vdispl-0", 0, connector, 1920, 1080,

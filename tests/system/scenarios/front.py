@@ -111,9 +111,7 @@ def sound(look):
     look.does("close", 2)
     look.does("disconnect-sound", 0)
     look.guest.qmp("device_del", id="snd0")
-    gone, _ = look.bench.machine.until(
-        "! xenstore-exists /local/domain/0/backend/vsnd/%d/0" %
-        look.guest.domid)
+    gone, _ = look.guest.backend_goes("vsnd")
     _, complaint = find(recording(look.bench, "front"), song)
     look.bench.tap.ok(gone and complaint is None,
                       "%s: is recorded bit for bit: %s" %

@@ -51,8 +51,7 @@ def checksum(width, height):
 
 def shown_buffer(guest, head):
     """What QEMU says of the buffer which a screen shows."""
-    status = guest.qmp("qom-get", path="/machine/peripheral/disp0",
-                       property="status")
+    status = guest.status("disp0")
     shown = status["connectors"][head]["buffer"]
     return next(buffer for buffer in status["buffers"]
                 if buffer["buffer"] == shown)

@@ -42,6 +42,8 @@ def refused(bench, guest, name, devices=(), log=False, **config):
     tap, machine = bench.tap, bench.machine
     one = bench.guest(guest, devices, config=config)
     machine.provide_kernel(one.kernel)
+    if one.hvm:
+        machine.provide_installed_kernel(one.kernel)
     status, out = machine.sh("xl create /share/%s.cfg 2>&1" % guest, PATIENCE,
                              check=False)
     if not tap.ok(status != 0, "%s: xl create fails" % guest, out):

@@ -1,7 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 
+import re
+
 import pictures
 from testbench import CARD
+from xensystem import MINIMUM, Failure
+
+from .sound import card_is_found
+
+# Linux waits five seconds for each card whose backend does not say Closing.
+# Without that it is gone in a fraction of one, or in some on a busy machine.
+HALT_SECONDS = 5
 
 
 def scenario_restart(bench):
@@ -67,3 +76,60 @@ def survives(bench, guest, console, connector, busy, what):
            None if loaded else out)
     bench.picture_comes(guest, "the picture comes back", console, 0,
                         bench.first_connector(guest), 800, 600)
+
+
+def scenario_halt(bench):
+    """a guest with both cards in use reboots, and powers off"""
+    guest = bench.guest("halt", [
+        "xen-pvdisplay,id=disp0,connectors=800x600",
+        "xen-pvsound,id=snd0,audiodev=snd"],
+        config={"device_model_args_pv": MINIMUM["device_model_args_pv"] +
+                ["-audiodev", "none,id=snd"]})
+    bench.start(guest)
+    uses_both_cards(bench, guest)
+    turn_off(guest, "reboot -f")
+    old = guest.rebooted()
+    was_fast(bench, guest, "reboot -f")
+    bench.nothing_is_left(guest, old)
+
+    bench.boot(guest)
+    uses_both_cards(bench, guest)
+    turn_off(guest, "poweroff -f")
+    gone, out = bench.machine.until("! xl domid halt", 60)
+    if not gone:
+        raise Failure("the guest does not power off: " + out)
+    was_fast(bench, guest, "poweroff -f")
+    bench.nothing_is_left(guest, guest.domid)
+
+
+def uses_both_cards(bench, guest):
+    card_is_found(bench, guest)
+    guest.sh("play flip %s -v -s %s:800x600@XR24" %
+             (CARD, bench.first_connector(guest)))
+    guest.sh("play song aplay -q -D hw:0,0 -f S16_LE -r 48000 -c 2 /dev/zero")
+    status, out = guest.sh(
+        "n=0; until grep RUNNING /proc/asound/card0/pcm0p/sub0/status; do "
+        "n=$((n + 1)); [ $n -lt 200 ] || exit 1; usleep 100000; done", 60,
+        check=False)
+    bench.tap.ok(status == 0, "%s: sound plays" % guest.name, out)
+    bench.tap.ok(bench.flips_go_on(guest), "%s: flips" % guest.name)
+
+
+def turn_off(guest, command):
+    """Have the guest say on its console when it begins."""
+    guest.sh("(sleep 1; dmesg -n 8; echo turning off > /dev/kmsg; %s) "
+             "> /dev/null 2>&1 &" % command)
+
+
+def was_fast(bench, guest, command):
+    """By the guest's own clock, as its kernel tells on the console."""
+    log = bench.machine.sh("cat /share/log/console/guest-%s.log" % guest.name)
+    found = re.findall(r"^\[ *([0-9.]+)\] turning off\r?$"
+                       r".*?^\[ *([0-9.]+)\] reboot: ", log, re.M | re.S)
+    took = float(found[-1][1]) - float(found[-1][0]) if found else None
+    bench.tap.ok(
+        took is not None and took < HALT_SECONDS * bench.machine.patience and
+        "timeout closing" not in log,
+        "%s: %s waits for no card" % (guest.name, command),
+        "%.1f s" % took if found else None,
+        None if found and "timeout closing" not in log else log[-2000:])

@@ -199,4 +199,4 @@ def refused(saved):
 
 
 scenario_save.machine = Kind(**ROOM)
-scenario_save_hvm.machine = Kind(VIRTUAL_CPU, **ROOM)
+scenario_save_hvm.machine = Kind(cpu=VIRTUAL_CPU, **ROOM)

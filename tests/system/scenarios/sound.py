@@ -222,8 +222,7 @@ def record_known(bench, guest, song, seconds):
 
 def card_goes(bench, guest):
     """Wait until a card has gone. Its recording is complete then."""
-    gone, _ = bench.machine.until(
-        "! xenstore-exists /local/domain/0/backend/vsnd/%d/0" % guest.domid)
+    gone, _ = guest.backend_goes("vsnd")
     # Linux forgets the device later than the card.
     status, _ = guest.sh(
         "n=0; while [ -e /dev/snd/controlC0 -o -e /sys/devices/vsnd-0 ]; do "
@@ -449,8 +448,7 @@ def add_second(bench, guest):
 
 def remove_second(bench, guest):
     guest.qmp("device_del", id="second")
-    gone, out = bench.machine.until(
-        "! xenstore-exists /local/domain/0/backend/vsnd/%d/1" % guest.domid)
+    gone, out = guest.backend_goes("vsnd", 1)
     bench.tap.ok(gone, "%s: and can be removed" % guest.name, out)
 
 

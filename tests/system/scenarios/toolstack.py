@@ -29,9 +29,9 @@ def scenario_toolstack(bench):
     tap.ok(status == 0 and took < 10 * machine.patience,
            "tool: xl vdispl-detach does not wait in vain", out,
            "%.1f s" % took)
-    gone, out = machine.until(
-        "! xenstore-exists /local/domain/0/backend/vdispl/%d/0" % guest.domid)
+    gone, out = guest.backend_goes("vdispl")
     tap.ok(gone, "tool: its backend node has gone")
+    folder_goes(bench, guest.domid)
     tap.ok(bench.card_has_gone(guest), "tool: the guest's card has gone")
 
     refused(bench, guest)
@@ -48,7 +48,20 @@ def scenario_toolstack(bench):
     guest.sh("play flip %s -v -s %s:640x480@XR24" % (CARD, found[0][0]))
     tap.ok(bench.flips_go_on(guest), "tool: flips")
     tap.note("tool: destroying the guest in the middle of its flips")
-    bench.nothing_stays(guest)
+    bench.keep_dmesg(guest)
+    domid = guest.domid
+    said = guest.destroy()
+    tap.ok("unable to remove device" not in said,
+           "tool: xl destroy does not wait in vain", said)
+    bench.nothing_is_left(guest, domid)
+    folder_goes(bench, domid)
+
+
+def folder_goes(bench, domid):
+    """With its last card the guest's folder of cards goes, too."""
+    gone, out = bench.machine.until(
+        "! xenstore-exists /local/domain/0/backend/vdispl/%d" % domid)
+    bench.tap.ok(gone, "tool: the folder of its cards has gone", out)
 
 
 def refused(bench, guest):
