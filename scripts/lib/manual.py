@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The blocks of code in README.md and docs/, and who checks each of them.
+"""The blocks of code in what users read, and who checks each of them.
 
 In front of a block stands a comment that names its checkers:
 
@@ -94,9 +94,9 @@ def markdown_blocks(page, text):
 
 def pages():
     """All pages that users read, as paths in the repository."""
-    return ['README.md', *sorted(
-        path.relative_to(TOP).as_posix()
-        for path in (TOP / 'docs').rglob('*.rst'))]
+    top = ['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md', 'SECURITY.md']
+    return top + sorted(path.relative_to(TOP).as_posix()
+                        for path in (TOP / 'docs').rglob('*.rst'))
 
 
 def blocks(page):
