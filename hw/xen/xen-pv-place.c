@@ -157,6 +157,13 @@ void xen_pv_prune(XenPvBackend *backend)
 
 void xen_pv_leave_nodes(XenDevice *xendev)
 {
+    g_autofree char *mark = xen_pv_node_read(XEN_PV_BACKEND(xendev),
+                                             xendev->backend_path,
+                                             XEN_PV_MARK);
+
+    if (!mark) {
+        return;
+    }
     xen_device_backend_set_state(xendev, XenbusStateClosed);
     /* The bus removes what it knows the path of */
     g_clear_pointer(&xendev->backend_path, g_free);

@@ -57,6 +57,9 @@ void xen_pv_prune(XenPvBackend *backend);
  * QEMU ends, most often because the toolstack destroys the guest.  That waits
  * for each of its cards to be Closed, and then removes the nodes itself.  If
  * the bus did so first, it would say that the card cannot be removed.
+ *
+ * Nodes that the toolstack has removed already stay with the bus: each write
+ * of ours since then made them again, and nobody else would remove them.
  */
 void xen_pv_leave_nodes(XenDevice *xendev);
 

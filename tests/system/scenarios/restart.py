@@ -20,12 +20,14 @@ def scenario_restart(bench):
     killed_and_rebooted(
         bench, guest, "disp0",
         lambda: bench.machine.sh("xl reboot " + guest.name, 60))
+    bench.nothing_stays(guest)
 
     other = bench.guest("tool-again", config={
         "vdispl": ["backend=0,connectors=id0:800x600"]})
     killed_and_rebooted(
         bench, other, "vdispl-0",
         lambda: other.sh("(sleep 1; reboot -f) > /dev/null 2>&1 &"))
+    destroyed_while_stopped(bench, other)
 
 
 def killed_and_rebooted(bench, guest, console, reboot):
@@ -50,7 +52,21 @@ def killed_and_rebooted(bench, guest, console, reboot):
     bench.boot(guest)
     bench.picture_is_right(guest, console, 0, bench.first_connector(guest),
                            800, 600)
-    bench.nothing_stays(guest)
+
+
+def destroyed_while_stopped(bench, guest):
+    """xl waits ten seconds for QEMU, and removes the nodes without it."""
+    bench.keep_dmesg(guest)
+    pid = guest.pid()
+    bench.machine.sh("kill -STOP %d" % pid)
+    said = guest.destroy()
+    node = "/local/domain/0/backend/vdispl/%d" % guest.domid
+    bench.tap.ok(bench.machine.sh("! xenstore-exists %s/0" % node,
+                                  check=False)[0] == 0,
+                 "%s: xl does not wait for a QEMU that is stopped" %
+                 guest.name, said)
+    bench.machine.sh("kill -CONT %d" % pid)
+    bench.nothing_is_left(guest, guest.domid)
 
 
 def survives(bench, guest, console, connector, busy, what):
