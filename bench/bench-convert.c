@@ -12,7 +12,7 @@
 
 #include "qemu/osdep.h"
 
-#include "../hw/xen/xen-pvdisplay-convert.h"
+#include "../hw/xen/display/xen-pvdisplay-convert.h"
 #include "bench-util.h"
 
 #define WIDTH   1920

@@ -15,7 +15,7 @@
 #include "hw/xen/xen-pv-backend.h"
 #include "qapi/error.h"
 #include "qemu/main-loop.h"
-#include "../../hw/xen/xen-pv-channel.h"
+#include "../../hw/xen/backend/xen-pv-channel.h"
 
 #define CHANNELS    3
 

@@ -10,8 +10,8 @@
 #include <xen/io/sndif.h>
 
 #include "hw/xen/xen-pv-nodes.h"
-#include "../../hw/xen/xen-pvdisplay-format.h"
-#include "../../hw/xen/xen-pvsound-config.h"
+#include "../../hw/xen/display/xen-pvdisplay-format.h"
+#include "../../hw/xen/sound/xen-pvsound-config.h"
 
 /* Nodes by their path, and how many complaints there were */
 typedef struct Store {

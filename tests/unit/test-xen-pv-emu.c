@@ -16,7 +16,7 @@
 #include "hw/xen/xen-pv-backend.h"
 #include "hw/xen/interface/grant_table.h"
 #include "system/hostmem.h"
-#include "../../hw/xen/xen-pv-emu.h"
+#include "../../hw/xen/backend/xen-pv-emu.h"
 #if QEMU_VERSION_MAJOR > 10 || \
     (QEMU_VERSION_MAJOR == 10 && QEMU_VERSION_MINOR >= 1)
 #include "system/address-spaces.h"

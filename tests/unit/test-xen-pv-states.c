@@ -9,7 +9,7 @@
 
 #include "qemu/osdep.h"
 
-#include "../../hw/xen/xen-pv-states.h"
+#include "../../hw/xen/backend/xen-pv-states.h"
 
 /* A letter for each action; rows are backend states, columns frontend's */
 static const char letters[] = {

@@ -14,8 +14,8 @@
 
 #include "block/aio.h"
 #include "fake-grants.h"
-#include "../../hw/xen/xen-pvdisplay-convert.h"
-#include "../../hw/xen/xen-pvdisplay-surface.h"
+#include "../../hw/xen/display/xen-pvdisplay-convert.h"
+#include "../../hw/xen/display/xen-pvdisplay-surface.h"
 #include "qapi/error.h"
 #include "qemu/main-loop.h"
 #include "qemu/thread.h"

@@ -8,7 +8,7 @@
 
 #include "qemu/osdep.h"
 
-#include "../../hw/xen/xen-pvsound-clock.h"
+#include "../../hw/xen/sound/xen-pvsound-clock.h"
 
 #define SECOND  INT64_C(1000000000)
 #define MS      INT64_C(1000000)

@@ -10,7 +10,7 @@
 
 #include <xen/io/sndif.h>
 
-#include "../../hw/xen/xen-pvsound-format.h"
+#include "../../hw/xen/sound/xen-pvsound-format.h"
 
 static const XenPvSoundFormat *get(uint32_t code)
 {

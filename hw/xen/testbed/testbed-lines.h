@@ -11,7 +11,7 @@
 
 #include "chardev/char-fe.h"
 
-#include "../xen-pv-compat.h"
+#include "hw/xen/xen-pv-compat.h"
 #include "testbed-grants.h"
 
 /**

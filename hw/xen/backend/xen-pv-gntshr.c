@@ -12,7 +12,7 @@
 #include "hw/xen/xen.h"
 #include "hw/xen/xen-backend.h"
 #include "hw/xen/xen-pv-share.h"
-#include "pgdir/linux-grants.h"
+#include "../pgdir/linux-grants.h"
 #include "qemu/cutils.h"
 
 #define GNTALLOC_LIMIT "/sys/module/xen_gntalloc/parameters/limit"

@@ -11,7 +11,7 @@
 
 #include "hw/xen/xen-bus-helper.h"
 #include "qapi/error.h"
-#include "trace.h"
+#include "hw/xen/trace.h"
 #include "xen-pv-channel.h"
 #include "xen-pv-connection.h"
 #include "xen-pv-states.h"

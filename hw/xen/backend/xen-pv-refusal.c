@@ -17,7 +17,7 @@
 #include "hw/xen/xen-bus-helper.h"
 #include "qapi/error.h"
 #include "qemu/main-loop.h"
-#include "trace.h"
+#include "hw/xen/trace.h"
 #include "xen-pv-refusal.h"
 
 /* Below the backend's domain; @top is "" or "error/" */

@@ -25,7 +25,7 @@
 #include "qemu/rcu.h"
 #include "system/hostmem.h"
 #include "system/kvm_xen.h"
-#include "trace.h"
+#include "hw/xen/trace.h"
 #include "xen-pv-emu.h"
 #if QEMU_VERSION_MAJOR > 10 || \
     (QEMU_VERSION_MAJOR == 10 && QEMU_VERSION_MINOR >= 1)

@@ -8,7 +8,7 @@
 #include "qemu/osdep.h"
 
 #include "qemu/error-report.h"
-#include "trace.h"
+#include "hw/xen/trace.h"
 #include "xen-pv-limits.h"
 
 static void xen_pv_log(XenPvBackend *backend, const char *text)

@@ -11,7 +11,7 @@
 #include "monitor/qdev.h"
 #include "qapi/error.h"
 #include "qemu/cutils.h"
-#include "trace.h"
+#include "hw/xen/trace.h"
 #include "xen-pv-place.h"
 #include "xen-pv-refusal.h"
 

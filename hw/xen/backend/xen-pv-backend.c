@@ -16,12 +16,12 @@
 #include "qemu/module.h"
 #include "system/system.h"
 #include "xen-pv-channel.h"
-#include "xen-pv-compat.h"
+#include "hw/xen/xen-pv-compat.h"
 #include "xen-pv-connection.h"
 #include "xen-pv-limits.h"
 #include "xen-pv-place.h"
 #include "xen-pv-refusal.h"
-#include "xen-pv-status.h"
+#include "hw/xen/xen-pv-status.h"
 
 /* ---------------------------------------------------------------- save */
 

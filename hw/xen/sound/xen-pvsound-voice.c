@@ -7,7 +7,7 @@
 
 #include "qemu/osdep.h"
 
-#include "trace.h"
+#include "hw/xen/trace.h"
 #include "xen-pvsound-voice.h"
 
 /* Samples on their way through a conversion, bytes */

@@ -20,7 +20,7 @@
 
 #include "qapi/error.h"
 #include "qemu/main-loop.h"
-#include "trace.h"
+#include "hw/xen/trace.h"
 #include "xen-pv-channel.h"
 
 /* After so long the requests that are left wait for the next slice */

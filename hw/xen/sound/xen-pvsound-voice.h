@@ -11,7 +11,7 @@
 #include "hw/xen/xen-sndif.h"
 #include "qemu/fifo8.h"
 #include "qemu/timer.h"
-#include "xen-pv-compat.h"
+#include "hw/xen/xen-pv-compat.h"
 #include "xen-pvsound-clock.h"
 #include "xen-pvsound-format.h"
 

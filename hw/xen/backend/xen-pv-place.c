@@ -9,7 +9,7 @@
 
 #include "hw/xen/xen-bus-helper.h"
 #include "qapi/error.h"
-#include "trace.h"
+#include "hw/xen/trace.h"
 #include "xen-pv-place.h"
 
 /* Numbers of cards that idx=-1 tries */

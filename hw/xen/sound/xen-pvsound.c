@@ -17,8 +17,8 @@
 #include "qapi/error.h"
 #include "qemu/main-loop.h"
 #include "qemu/module.h"
-#include "trace.h"
-#include "xen-pv-status.h"
+#include "hw/xen/trace.h"
+#include "hw/xen/xen-pv-status.h"
 #include "xen-pvsound-nodes.h"
 #include "xen-pvsound-voice.h"
 

@@ -12,7 +12,7 @@
 #include "qobject/qjson.h"
 #include "qobject/qstring.h"
 #include "xen-pv-emu.h"
-#include "xen-pv-status.h"
+#include "hw/xen/xen-pv-status.h"
 
 /* ------------------------------------------------------------ for programs */
 

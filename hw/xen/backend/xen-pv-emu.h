@@ -8,7 +8,7 @@
 #ifndef HW_XEN_XEN_PV_EMU_H
 #define HW_XEN_XEN_PV_EMU_H
 
-#include "pgdir/ram-map.h"
+#include "../pgdir/ram-map.h"
 
 /**
  * xen_pv_emu_ops: how to find the page of a grant
