@@ -217,8 +217,8 @@ class Plan:
         before = [self.source(), self.build_unit(),
                   self.need('scripts', 'git', 'perl', 'libvirt-clients',
                             'libxml2-utils', 'reuse')]
-        names = ['overlay', 'behaviours', 'docs', 'pages', 'libvirt',
-                 'licences', 'style']
+        names = ['architecture', 'overlay', 'behaviours', 'docs', 'pages',
+                 'libvirt', 'licences', 'style']
         if self.size == 'quick':
             names.remove('docs')
         for name in names:
