@@ -704,6 +704,25 @@ static void count_visit(const XenDisplifBufferInfo *info, void *opaque)
     seen[info->fb_cookie ? 1 : 0] = *info;
 }
 
+static void test_operation_names(void)
+{
+    static const char *const names[] = {
+        [XENDISPL_OP_DBUF_CREATE]   = "DBUF_CREATE",
+        [XENDISPL_OP_DBUF_DESTROY]  = "DBUF_DESTROY",
+        [XENDISPL_OP_FB_ATTACH]     = "FB_ATTACH",
+        [XENDISPL_OP_FB_DETACH]     = "FB_DETACH",
+        [XENDISPL_OP_SET_CONFIG]    = "SET_CONFIG",
+        [XENDISPL_OP_PG_FLIP]       = "PG_FLIP",
+        [XENDISPL_OP_GET_EDID]      = "GET_EDID",
+    };
+    uint32_t op;
+
+    for (op = 0; op < 256; op++) {
+        g_assert_cmpstr(xen_displif_operation_name(op), ==,
+                        op < G_N_ELEMENTS(names) ? names[op] : NULL);
+    }
+}
+
 static void test_info(Test *t, gconstpointer data)
 {
     XenDisplifConnectorInfo info;
@@ -821,6 +840,7 @@ int main(int argc, char **argv)
     ADD("flip/pending", test_flip_pending);
     ADD("show-fails", test_show_fails);
     ADD("operations", test_operations);
+    g_test_add_func("/xen/displif/operation-names", test_operation_names);
     ADD("info", test_info);
     ADD("no-connector", test_no_connector);
     ADD("enough", test_enough);

@@ -629,6 +629,28 @@ static void test_served(Test *t, gconstpointer data)
     xen_sndif_free(g_steal_pointer(&t->card));
 }
 
+static void test_operation_names(void)
+{
+    static const char *const names[] = {
+        [XENSND_OP_OPEN]            = "OPEN",
+        [XENSND_OP_CLOSE]           = "CLOSE",
+        [XENSND_OP_READ]            = "READ",
+        [XENSND_OP_WRITE]           = "WRITE",
+        [XENSND_OP_SET_VOLUME]      = "SET_VOLUME",
+        [XENSND_OP_GET_VOLUME]      = "GET_VOLUME",
+        [XENSND_OP_MUTE]            = "MUTE",
+        [XENSND_OP_UNMUTE]          = "UNMUTE",
+        [XENSND_OP_TRIGGER]         = "TRIGGER",
+        [XENSND_OP_HW_PARAM_QUERY]  = "HW_PARAM_QUERY",
+    };
+    uint32_t op;
+
+    for (op = 0; op < 256; op++) {
+        g_assert_cmpstr(xen_sndif_operation_name(op), ==,
+                        op < G_N_ELEMENTS(names) ? names[op] : NULL);
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -650,5 +672,6 @@ int main(int argc, char **argv)
     ADD("info", test_info);
     ADD("rate-range", test_rate_range);
     ADD("served", test_served);
+    g_test_add_func("/xen/sndif/operation-names", test_operation_names);
     return g_test_run();
 }

@@ -242,7 +242,9 @@ static void xen_pvdisplay_answered(void *opaque, uint32_t index, uint16_t id,
     trace_xen_pvdisplay_answer(xen_pvdisplay_id(d), index, id, operation,
                                status, why ? why : "");
     if (status < 0) {
-        g_autofree char *request =
+        const char *name = xen_displif_operation_name(operation);
+        g_autofree char *request = name ?
+            g_strdup_printf("connector %u: %s", index, name) :
             g_strdup_printf("connector %u: operation 0x%02x", index,
                             operation);
 

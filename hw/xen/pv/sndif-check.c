@@ -234,3 +234,31 @@ const char *xen_sndif_check_query(const XenSndifCaps *caps,
     rsp->buffer.min = MAX(rsp->buffer.min, rsp->period.min);
     return NULL;
 }
+
+const char *xen_sndif_operation_name(uint8_t operation)
+{
+    switch (operation) {
+    case XENSND_OP_OPEN:
+        return "OPEN";
+    case XENSND_OP_CLOSE:
+        return "CLOSE";
+    case XENSND_OP_READ:
+        return "READ";
+    case XENSND_OP_WRITE:
+        return "WRITE";
+    case XENSND_OP_SET_VOLUME:
+        return "SET_VOLUME";
+    case XENSND_OP_GET_VOLUME:
+        return "GET_VOLUME";
+    case XENSND_OP_MUTE:
+        return "MUTE";
+    case XENSND_OP_UNMUTE:
+        return "UNMUTE";
+    case XENSND_OP_TRIGGER:
+        return "TRIGGER";
+    case XENSND_OP_HW_PARAM_QUERY:
+        return "HW_PARAM_QUERY";
+    default:
+        return NULL;
+    }
+}

@@ -189,9 +189,11 @@ static void xen_pvsound_answered(void *opaque, uint32_t index, uint16_t id,
     trace_xen_pvsound_answer(d->streams[index].name, id, operation, status,
                              why ? why : "");
     if (status < 0) {
-        g_autofree char *request =
-            g_strdup_printf("stream %s: operation %u",
-                            d->streams[index].name, operation);
+        const char *stream = d->streams[index].name;
+        const char *name = xen_sndif_operation_name(operation);
+        g_autofree char *request = name ?
+            g_strdup_printf("stream %s: %s", stream, name) :
+            g_strdup_printf("stream %s: operation 0x%02x", stream, operation);
 
         xen_pv_guest_refused(&d->backend, d->mapper, request, status, why);
     }

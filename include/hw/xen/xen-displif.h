@@ -321,4 +321,13 @@ void xen_displif_connector_info(const XenDisplif *card, uint32_t connector,
 void xen_displif_visit(const XenDisplif *card, XenDisplifVisit visit,
                        void *opaque);
 
+/**
+ * xen_displif_operation_name: the protocol's name of an operation
+ * @operation: field "operation" of a request, see displif.h
+ *
+ * Returns: what follows XENDISPL_OP_ in the protocol's header, or NULL for a
+ * number that names no operation. May be called from any thread.
+ */
+const char *xen_displif_operation_name(uint8_t operation);
+
 #endif /* HW_XEN_XEN_DISPLIF_H */

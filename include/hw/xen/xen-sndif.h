@@ -327,4 +327,13 @@ void xen_sndif_stream_info(const XenSndif *card, uint32_t stream,
  */
 void xen_sndif_stats(const XenSndif *card, XenSndifStats *stats);
 
+/**
+ * xen_sndif_operation_name: the protocol's name of an operation
+ * @operation: field "operation" of a request, see sndif.h
+ *
+ * Returns: what follows XENSND_OP_ in the protocol's header, or NULL for a
+ * number that names no operation. May be called from any thread.
+ */
+const char *xen_sndif_operation_name(uint8_t operation);
+
 #endif /* HW_XEN_XEN_SNDIF_H */
