@@ -216,9 +216,9 @@ class Plan:
         # check of behaviours asks the unit tests for their names
         before = [self.source(), self.build_unit(),
                   self.need('scripts', 'git', 'perl', 'libvirt-clients',
-                            'libxml2-utils', 'reuse')]
-        names = ['architecture', 'overlay', 'behaviours', 'docs', 'pages',
-                 'libvirt', 'licences', 'style']
+                            'libxml2-utils', 'python3-yaml', 'reuse')]
+        names = ['architecture', 'ci', 'overlay', 'behaviours', 'docs',
+                 'pages', 'libvirt', 'licences', 'style']
         if self.size == 'quick':
             names.remove('docs')
         for name in names:
