@@ -20,6 +20,8 @@
 #   need_ccache                 sets $cc to a gcc behind ccache
 #   private_apt SUITE CMD...    run an apt command on another Debian suite
 #   fetch_debs SUITE DIR PKG... download packages of another Debian suite
+#   have_novnc                  sets $novnc to the folder of Debian's noVNC, which
+#                               is not installed
 #   fetch_source SUITE DIR PKG  download an upstream tarball of another suite
 #   run_logged LOG CMD...       run quietly; show the end of LOG on failure
 #   run_ninja LOG ARGS...       run ninja with a short, steady progress
@@ -312,6 +314,18 @@ fetch_debs()
         done
     fi
     exec {lock}>&-
+}
+
+have_novnc()
+{
+    local debs=$cache_dir/debs/novnc
+
+    fetch_debs "$(. /etc/os-release && printf '%s' "$VERSION_CODENAME")" \
+        "$debs" novnc
+    rm -rf "$build_dir/novnc"
+    dpkg-deb -x "$debs"/novnc_*.deb "$build_dir/novnc"
+    # shellcheck disable=SC2034  # it is for the caller
+    novnc=$build_dir/novnc/usr/share/novnc
 }
 
 # fetch_source SUITE DIR PKG: have PKG's upstream source, PKG_*.orig.tar.*, in
