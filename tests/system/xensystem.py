@@ -19,6 +19,11 @@ from booted import BootedState
 HERE = os.path.dirname(os.path.abspath(__file__))
 OUTER_QEMU = "qemu-system-x86_64"
 
+# libxl gives a guest's QEMU ten seconds, says this, and gives up; how often
+# what was only late is tried
+LATE = "startup configs failed, rc=-9"
+TRIES = 3
+
 # Processors. The first one serves all that it can: under the second, programs
 # of paravirtual domains stumble now and then ("Inconsistency detected by
 # ld.so"). But Xen can virtualise only the second, for guests of the types
@@ -228,7 +233,7 @@ class Machine:
                  patience=1.0, shell=False, kind=PLAIN):
         """A machine; images are the folders of its kind's parts, by name."""
         self.images, self.logs, self.progress = images, logs, progress
-        self.patience, self.shell, self.kind = patience, shell, kind
+        self.given_patience, self.shell, self.kind = patience, shell, kind
         self.share = os.path.join(logs, "share")
         self.console_log = os.path.join(logs, "console.log")
         self.process = None
@@ -340,6 +345,12 @@ class Machine:
         self.agent.sendall(b"%d\n" % time.time())
         if not self.receive(deadline, "%s: no agent" % self.WHAT).get("ready"):
             raise Failure("the agent is confused")
+
+    @property
+    def patience(self):
+        """What deadlines are multiplied by: as much as the host is late."""
+        return self.given_patience * max(
+            1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
     def note(self, text):
         with open(os.path.join(self.logs, "outer.log"), "a") as log:
@@ -561,10 +572,26 @@ class Guest:
             self.machine.provide_installed_kernel(self.kernel)
         self.machine.progress.begin("creating guest %s" % self.name)
         start = time.monotonic()
-        self.machine.sh("xl create /share/%s.cfg" % self.name, timeout)
+        self.xl_create(timeout)
         self.domid = int(self.machine.sh("xl domid %s" % self.name))
         self.machine.progress.end()
         return time.monotonic() - start
+
+    def xl_create(self, timeout):
+        """Once more if QEMU was too late for xl, which waits for 10 s.
+
+        On a busy machine an emulated QEMU takes longer to answer its monitor.
+        """
+        command = "xl create /share/%s.cfg" % self.name
+        for left in range(TRIES - 1, -1, -1):
+            status, out = self.machine.sh(command, timeout,
+                                          check=False)
+            if status == 0:
+                break
+            if not left or LATE not in out:
+                raise Failure("%s: status %d: %s" % (command, status,
+                                                     out.strip()))
+            self.machine.note("%s: late: %s" % (command, out.strip()))
 
     def wait_ready(self, timeout=90):
         self.machine.progress.begin("booting guest %s" % self.name)

@@ -9,7 +9,8 @@ import xml.etree.ElementTree as ElementTree
 import manual
 import pictures
 from testbench import CARD
-from xensystem import PLAIN_CPU, VIRTUAL_CPU, Failure, Guest, Kind
+from xensystem import LATE, PLAIN_CPU, TRIES, VIRTUAL_CPU, Failure, Guest, \
+    Kind
 
 from .input import (ABS_X, ABS_Y, BTN_LEFT, EV_ABS, EV_KEY, KEY_B, RANGE,
                     expect, from_vnc)
@@ -26,9 +27,8 @@ FOLDER = "/root/guests"
 # Where the files want their kernels, disks and recordings
 IMAGES = "/var/lib/libvirt/images"
 
-# What libxl says there, and how often what was only late is tried
+# What libxl says there
 LIBXL_LOG = "/var/log/libvirt/libxl/libxl-driver.log"
-TRIES = 3
 
 # The kernel and the initial RAM disk of each. The firmware of an HVM guest
 # wants the former as it is installed.
@@ -77,7 +77,7 @@ class Session:
             if status == 0:
                 break
             late, why = self.bench.machine.sh(
-                "grep -a 'startup configs failed, rc=-9' " + LIBXL_LOG,
+                "grep -a '%s' %s" % (LATE, LIBXL_LOG),
                 check=False)
             if late != 0:
                 break
