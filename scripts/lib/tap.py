@@ -69,7 +69,7 @@ class Reader:
             self.add('FAIL', f'{self.title}: {missing} of {self.plan} tests '
                              'did not end')
         elif not self.results:
-            self.add('FAIL', f'{self.title}: no test ran')
+            self.add('FAIL', f'{self.title}: no test ran, exit status {status}')
         if status and not any(r.word == 'FAIL' for r in self.results):
             self.add('FAIL', f'{self.title}: exit status {status}')
 
