@@ -281,6 +281,8 @@ class Plan:
             else:
                 self.qtest('qtest', program, 'build-asan', program, before,
                            120)
+        self.add('qtest', 'suites', [TESTS / 'scripts/test-suites'],
+                 silence=300, after=[before])
         # As under KVM's emulated Xen, where one call maps one grant
         for program in QTESTS:
             if re.match('xen-pv(display|sound)-(?!cost)', program):
