@@ -543,7 +543,7 @@ static const Mistake mistakes[] = {
     { "no-connectors", TESTBED "-device xen-pvdisplay" },
     { "no-height", TESTBED "-device xen-pvdisplay,connectors=800" },
     { "comma", TESTBED DISPLAY ",640x480" },
-    { "typing-error", TESTBED DISPLAY ",refresh_rate=75" },
+    { "typing-error", TESTBED DISPLAY ",refresh=75" },
     { "beyond", TESTBED DISPLAY ",max-load=200" },
     { "no-screen-to-serve", TESTBED "-vnc 127.0.0.1:77,display=vdispl-0" },
     { "no-audiodev", TESTBED "-device xen-pvsound" },

@@ -151,6 +151,47 @@ static void check_mode(GArray *modes, guint i, const char *id, uint32_t width,
     g_assert_cmpuint(mode->height, ==, height);
 }
 
+static void test_screens(void)
+{
+    static const struct {
+        const char *connectors;
+        uint32_t xres, yres;
+        const char *why;
+    } bad[] = {
+        { NULL, 1280, 0, "xres=1280,yres=0 is not the size of a screen: both "
+          "have to be 16 to 8192 pixels" },
+        { NULL, 0, 720, "xres=0,yres=720 is not the size" },
+        { NULL, 15, 720, "xres=15,yres=720 is not the size" },
+        { NULL, 1280, 8193, "xres=1280,yres=8193 is not the size" },
+        { NULL, UINT32_MAX, UINT32_MAX, "xres=4294967295,yres=4294967295" },
+        { "800x600", 1280, 720, "connectors= already names the screens" },
+        { "800x600", 0, 720, "connectors= already names the screens" },
+        { "", 0, 0, "connector ''" },
+    };
+    char *why = NULL;
+    GArray *modes;
+    gsize i;
+
+    for (i = 0; i < G_N_ELEMENTS(bad); i++) {
+        g_assert_null(xen_pvdisplay_parse_screens(bad[i].connectors,
+                                                  bad[i].xres, bad[i].yres,
+                                                  &why));
+        g_assert_true(g_str_has_prefix(why, bad[i].why));
+        g_clear_pointer(&why, g_free);
+    }
+
+    modes = xen_pvdisplay_parse_screens(NULL, 1280, 720, &why);
+    g_assert_cmpuint(modes->len, ==, 1);
+    g_assert_cmpuint(g_array_index(modes, XenPvMode, 0).width, ==, 1280);
+    g_assert_cmpuint(g_array_index(modes, XenPvMode, 0).height, ==, 720);
+    g_assert_cmpstr(g_array_index(modes, XenPvMode, 0).id, ==, "0");
+    g_array_unref(modes);
+
+    modes = xen_pvdisplay_parse_screens("L:16x16;8192x8192", 0, 0, &why);
+    g_assert_cmpuint(modes->len, ==, 2);
+    g_array_unref(modes);
+}
+
 static void test_connectors(void)
 {
     static const char *const none[] = {
@@ -524,6 +565,7 @@ int main(int argc, char **argv)
     g_test_add_func("/xen/pv-config/number", test_number);
     g_test_add_func("/xen/pv-config/version", test_version);
     g_test_add_func("/xen/pv-config/resolution", test_resolution);
+    g_test_add_func("/xen/pv-config/screens", test_screens);
     g_test_add_func("/xen/pv-config/connectors", test_connectors);
     g_test_add("/xen/pv-config/modes", Store, NULL, set_up, test_modes,
                tear_down);

@@ -128,6 +128,30 @@ GArray *xen_pvdisplay_parse_connectors(const char *text, char **why)
     return modes;
 }
 
+GArray *xen_pvdisplay_parse_screens(const char *connectors, uint32_t xres,
+                                    uint32_t yres, char **why)
+{
+    g_autofree char *one = g_strdup_printf("%ux%u", xres, yres);
+
+    if (!xres && !yres) {
+        return xen_pvdisplay_parse_connectors(connectors, why);
+    }
+    if (connectors) {
+        *why = g_strdup("connectors= already names the screens: leave xres= "
+                        "and yres=, which are one screen, away");
+        return NULL;
+    }
+    if (!xen_pvdisplay_parse_resolution(one, &xres, &yres)) {
+        *why = g_strdup_printf("xres=%u,yres=%u is not the size of a screen: "
+                               "both have to be %d to %d pixels", xres, yres,
+                               XEN_PVDISPLAY_MIN_SIDE,
+                               XEN_PVDISPLAY_MAX_SIDE);
+        return NULL;
+    }
+
+    return xen_pvdisplay_parse_connectors(one, why);
+}
+
 GArray *xen_pvdisplay_read_modes(const XenPvNodes *nodes,
                                  const char *frontend, char **why)
 {

@@ -81,6 +81,18 @@ bool xen_pvdisplay_parse_resolution(const char *text, uint32_t *width,
 GArray *xen_pvdisplay_parse_connectors(const char *text, char **why);
 
 /**
+ * xen_pvdisplay_parse_screens: check the options that name the screens
+ * @connectors: option "connectors", or NULL if it is not given
+ * @xres: option "xres", the width of the only screen, or 0
+ * @yres: option "yres", its height, or 0; not both are 0 without @connectors
+ * @why: where to say what is wrong with them, to be freed with g_free()
+ *
+ * Returns: an array of struct XenPvMode, or NULL.
+ */
+GArray *xen_pvdisplay_parse_screens(const char *connectors, uint32_t xres,
+                                    uint32_t yres, char **why);
+
+/**
  * xen_pvdisplay_read_modes: read the nodes of a card that the toolstack made
  * @nodes: the way to read them
  * @frontend: the frontend's directory

@@ -69,6 +69,7 @@ struct XenPvDisplay {
     XenPvBackend backend; /* must be first */
 
     char *connectors_option;
+    uint32_t xres, yres;
     uint32_t refresh_rate;
     uint32_t max_pages;
     uint32_t max_buffers;
@@ -404,8 +405,9 @@ static bool xen_pvdisplay_check_options(XenPvBackend *backend, Error **errp)
                                      errp)) {
         return false;
     }
-    if (d->connectors_option) {
-        d->modes = xen_pvdisplay_parse_connectors(d->connectors_option, &why);
+    if (d->connectors_option || d->xres || d->yres) {
+        d->modes = xen_pvdisplay_parse_screens(d->connectors_option, d->xres,
+                                               d->yres, &why);
         if (!d->modes) {
             error_setg(errp, "%s", why);
             return false;
@@ -423,7 +425,8 @@ static bool xen_pvdisplay_configure(XenPvBackend *backend,
 
     if (!d->modes && !toolstack) {
         error_setg(errp, "connectors= is missing: name the screens, as in "
-                   "connectors='LEFT:1920x1080;RIGHT:1280x1024'");
+                   "connectors='LEFT:1920x1080;RIGHT:1280x1024', or give "
+                   "xres= and yres= of one");
         return false;
     }
     if (!d->modes) {
@@ -554,6 +557,12 @@ static void xen_pvdisplay_stop(XenPvBackend *backend)
     g_clear_pointer(&d->mapper, xen_pgdir_mapper_unref);
 }
 
+static void xen_pvdisplay_init(Object *obj)
+{
+    /* As displays of QEMU with an EDID have it */
+    object_property_add_alias(obj, "refresh_rate", obj, "refresh-rate");
+}
+
 static void xen_pvdisplay_finalize(Object *obj)
 {
     XenPvDisplay *d = XEN_PVDISPLAY(obj);
@@ -564,6 +573,8 @@ static void xen_pvdisplay_finalize(Object *obj)
 
 static const Property xen_pvdisplay_properties[] = {
     DEFINE_PROP_STRING("connectors", XenPvDisplay, connectors_option),
+    DEFINE_PROP_UINT32("xres", XenPvDisplay, xres, 0),
+    DEFINE_PROP_UINT32("yres", XenPvDisplay, yres, 0),
     DEFINE_PROP_UINT32("refresh-rate", XenPvDisplay, refresh_rate, 60),
     DEFINE_PROP_UINT32("max-pages", XenPvDisplay, max_pages, 0),
     DEFINE_PROP_UINT32("max-buffers", XenPvDisplay, max_buffers, 256),
@@ -594,6 +605,10 @@ static void xen_pvdisplay_class_init(ObjectClass *class,
     device_class_set_props(dev_class, xen_pvdisplay_properties);
     object_class_property_set_description(class, "connectors",
         "screens of the card: '[ID:]WIDTHxHEIGHT;...'");
+    object_class_property_set_description(class, "xres",
+        "width of the only screen, instead of connectors");
+    object_class_property_set_description(class, "yres",
+        "height of the only screen, instead of connectors");
     object_class_property_set_description(class, "refresh-rate",
         "flips per second that a guest can see, in Hz");
     object_class_property_set_description(class, "max-pages",
@@ -611,6 +626,7 @@ static const TypeInfo xen_pvdisplay_info = {
     .name = TYPE_XEN_PVDISPLAY,
     .parent = TYPE_XEN_PV_BACKEND,
     .instance_size = sizeof(XenPvDisplay),
+    .instance_init = xen_pvdisplay_init,
     .instance_finalize = xen_pvdisplay_finalize,
     .class_init = xen_pvdisplay_class_init,
 };
