@@ -52,7 +52,9 @@ cache_dir=${XDG_CACHE_HOME:-${HOME:?HOME is not set}/.cache}/xen-pv-qemu
 qtest_programs=(xen-pv-console-test xen-pv-fault-test
                 xen-pvdisplay-test xen-pvdisplay-alloc-test
                 xen-pvdisplay-clients-test xen-pvdisplay-view-test
-                xen-pvsound-test xen-pvsound-cost-test xen-pvsound-pace-test
+                xen-pvsound-test xen-pvsound-card-test xen-pvsound-format-test
+                xen-pvsound-hostile-test xen-pvsound-cost-test
+                xen-pvsound-pace-test
                 xen-pv-hostile-test xen-pv-nodes-test xen-pv-quota-test
                 xen-pv-states-test xen-pv-status-test xen-pv-trouble-test)
 
