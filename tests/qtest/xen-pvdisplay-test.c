@@ -15,168 +15,7 @@
 #include "qemu/units.h"
 #include "qobject/qdict.h"
 
-#include "xen-pv-qtest.h"
-
-#define LEFT_WIDTH      800
-#define LEFT_HEIGHT     600
-#define RIGHT_WIDTH     640
-#define RIGHT_HEIGHT    480
-
-#define CONNECTORS      "LEFT:800x600;RIGHT:640x480"
-#define CARD            "-device xen-pvdisplay,id=disp0," \
-                        "connectors='" CONNECTORS "',refresh-rate=60 "
-
-#define PERIOD_NS       (1000000000 / 60)
-
-#define COOKIE_A        0xffff888004210800ull
-#define COOKIE_B        0xffff888004210c00ull
-
-/* What is often asked, and done */
-
-static void test_stats(XenPvTest *t, XenGuestStats *stats)
-{
-    g_assert_cmpint(xen_guest_stats(t->guest, stats), ==, 0);
-}
-
-/* Nothing may be mapped for a guest that is not connected */
-static void check_idle(XenPvTest *t)
-{
-    XenGuestStats stats;
-
-    test_stats(t, &stats);
-    g_assert_cmpuint(stats.mapped, ==, 0);
-    g_assert_cmpuint(stats.refs, ==, 0);
-    g_assert_cmpuint(stats.ports, ==, 0);
-    g_assert_cmpuint(xen_guest_count_in_use(t->guest), ==, 0);
-}
-
-static void check_no_leaks(XenPvTest *t)
-{
-    XenGuestStats stats;
-
-    test_stats(t, &stats);
-    g_assert_cmpuint(stats.leaks, ==, 0);
-    g_assert_cmpuint(stats.bad_unmaps, ==, 0);
-}
-
-static XenFrontConnector *left(XenPvTest *t)
-{
-    return &t->display->connectors[0];
-}
-
-static XenFrontConnector *right(XenPvTest *t)
-{
-    return &t->display->connectors[1];
-}
-
-static XenFrontBuffer *new_buffer(XenPvTest *t, uint32_t width,
-                                  uint32_t height, uint64_t cookie)
-{
-    XenFrontBuffer *buffer = xen_front_buffer_new(t->guest, width, height,
-                                                  cookie);
-
-    g_assert_nonnull(buffer);
-    g_assert_cmpint(xen_front_buffer_attach(t->display, buffer), ==, 0);
-    return buffer;
-}
-
-static void end_buffer(XenPvTest *t, XenFrontBuffer *buffer)
-{
-    g_assert_cmpint(xen_front_buffer_detach(t->display, buffer), ==, 0);
-    g_assert_cmpuint(xen_front_pgdir_in_use(buffer->pgdir), ==, 0);
-    g_assert_cmpuint(xen_front_buffer_free(buffer), ==, 0);
-}
-
-static int show(XenFrontConnector *c, XenFrontBuffer *buffer)
-{
-    return xen_front_set_config(c, buffer->fb, 0, 0, buffer->width,
-                                buffer->height, 32);
-}
-
-static int switch_off(XenFrontConnector *c)
-{
-    return xen_front_set_config(c, 0, 0, 0, 0, 0, 0);
-}
-
-/* Pictures */
-
-typedef struct Picture {
-    char *file;
-    gsize file_size;
-    uint32_t width;
-    uint32_t height;
-    uint8_t *rgb;
-} Picture;
-
-static void picture_parse(Picture *picture)
-{
-    int offset = 0;
-
-    g_assert_cmpint(sscanf(picture->file, "P6 %u %u 255%n", &picture->width,
-                           &picture->height, &offset), ==, 2);
-    g_assert_cmpint(offset, >, 0);
-    offset++;
-    g_assert_cmpuint(picture->file_size, ==,
-                     offset + picture->width * picture->height * 3);
-    picture->rgb = (uint8_t *)picture->file + offset;
-}
-
-static void picture_take(XenPvTest *t, const char *device, int head,
-                         Picture *picture)
-{
-    g_autofree char *path = g_build_filename(t->dir, "screen.ppm", NULL);
-    GError *err = NULL;
-
-    qtest_qmp_assert_success(t->qts,
-                             "{ 'execute': 'screendump', 'arguments': "
-                             "{ 'filename': %s, 'device': %s, 'head': %d } }",
-                             path, device, head);
-    g_file_get_contents(path, &picture->file, &picture->file_size, &err);
-    g_assert_no_error(err);
-    unlink(path);
-    picture_parse(picture);
-}
-
-static uint32_t picture_pixel(const Picture *picture, uint32_t x, uint32_t y)
-{
-    const uint8_t *rgb = picture->rgb + 3 * (y * picture->width + x);
-
-    return rgb[0] << 16 | rgb[1] << 8 | rgb[2];
-}
-
-/* The screen shows the picture that was drawn with @seed, from @x0, @y0 on */
-static void check_screen_at(XenPvTest *t, const char *device, int head,
-                            uint32_t width, uint32_t height, uint32_t seed,
-                            uint32_t x0, uint32_t y0)
-{
-    Picture picture;
-    uint32_t x, y;
-
-    picture_take(t, device, head, &picture);
-    g_assert_cmpuint(picture.width, ==, width);
-    g_assert_cmpuint(picture.height, ==, height);
-    for (y = 0; y < height; y++) {
-        for (x = 0; x < width; x++) {
-            if (picture_pixel(&picture, x, y) !=
-                xen_front_pixel(x0 + x, y0 + y, seed)) {
-                g_test_message("head %d differs at %u,%u", head, x, y);
-                g_assert_cmphex(picture_pixel(&picture, x, y), ==,
-                                xen_front_pixel(x0 + x, y0 + y, seed));
-            }
-        }
-    }
-    g_free(picture.file);
-}
-
-static void check_left(XenPvTest *t, uint32_t seed)
-{
-    check_screen_at(t, "disp0", 0, LEFT_WIDTH, LEFT_HEIGHT, seed, 0, 0);
-}
-
-static void check_right(XenPvTest *t, uint32_t seed)
-{
-    check_screen_at(t, "disp0", 1, RIGHT_WIDTH, RIGHT_HEIGHT, seed, 0, 0);
-}
+#include "xen-pvdisplay-qtest.h"
 
 /* Connecting */
 
@@ -573,13 +412,6 @@ static void test_destroy_held(const void *testbed)
 
 /* Events */
 
-static void check_events(XenFrontConnector *c, uint64_t events)
-{
-    xen_front_take_events(c);
-    g_assert_cmpuint(c->events, ==, events);
-    g_assert_cmpuint(c->bad_events, ==, 0);
-}
-
 static void test_events(const void *testbed)
 {
     XenFrontBuffer *a, *b;
@@ -844,11 +676,6 @@ static void test_killed(const void *testbed)
     xen_pv_test_end(&t);
 }
 
-static bool is_idle(void *opaque)
-{
-    return xen_guest_count_in_use(opaque) == 0;
-}
-
 static void test_vanish(const void *testbed)
 {
     XenFrontBuffer *a;
@@ -903,14 +730,6 @@ static void test_quit(const void *testbed)
         g_free(t.socket);
         g_free(t.dir);
     }
-}
-
-static void check_gone(XenPvTest *t)
-{
-    g_assert_false(xen_guest_exists(t->guest, t->display->card.frontend_path));
-    g_assert_false(xen_guest_exists(t->guest, t->display->card.backend_path));
-    check_idle(t);
-    g_assert_cmpuint(xen_front_display_free_rings(t->display), ==, 0);
 }
 
 static void test_unplug(const void *testbed)

@@ -1,0 +1,89 @@
+/*
+ * What QTests of one PV display with two screens have in common
+ *
+ * Copyright (c) 2026 The Xen PV display and sound for QEMU authors
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#ifndef TESTS_QTEST_XEN_PVDISPLAY_QTEST_H
+#define TESTS_QTEST_XEN_PVDISPLAY_QTEST_H
+
+#include "xen-pv-qtest.h"
+
+#define LEFT_WIDTH      800
+#define LEFT_HEIGHT     600
+#define RIGHT_WIDTH     640
+#define RIGHT_HEIGHT    480
+
+#define CONNECTORS      "LEFT:800x600;RIGHT:640x480"
+#define CARD            "-device xen-pvdisplay,id=disp0," \
+                        "connectors='" CONNECTORS "',refresh-rate=60 "
+
+#define PERIOD_NS       (1000000000 / 60)
+
+#define COOKIE_A        0xffff888004210800ull
+#define COOKIE_B        0xffff888004210c00ull
+
+/* The file of a screendump, and what is in it */
+typedef struct Picture {
+    char *file;
+    gsize file_size;
+    uint32_t width;
+    uint32_t height;
+    uint8_t *rgb;
+} Picture;
+
+void test_stats(XenPvTest *t, XenGuestStats *stats);
+
+/* Nothing may be mapped for a guest that is not connected */
+void check_idle(XenPvTest *t);
+
+void check_no_leaks(XenPvTest *t);
+
+XenFrontConnector *left(XenPvTest *t);
+
+XenFrontConnector *right(XenPvTest *t);
+
+/* A buffer of fresh pages, and a framebuffer in it */
+XenFrontBuffer *new_buffer(XenPvTest *t, uint32_t width,
+                           uint32_t height, uint64_t cookie);
+
+/* Nothing of it may be in use */
+void end_buffer(XenPvTest *t, XenFrontBuffer *buffer);
+
+/* All of the buffer on that screen */
+int show(XenFrontConnector *c, XenFrontBuffer *buffer);
+
+int switch_off(XenFrontConnector *c);
+
+/* From what a screendump wrote */
+void picture_parse(Picture *picture);
+
+/* A screendump; the file is to be freed */
+void picture_take(XenPvTest *t, const char *device, int head,
+                  Picture *picture);
+
+/* 0xRRGGBB */
+uint32_t picture_pixel(const Picture *picture, uint32_t x, uint32_t y);
+
+/* The screen shows the picture that was drawn with @seed, from @x0, @y0 on */
+void check_screen_at(XenPvTest *t, const char *device, int head,
+                     uint32_t width, uint32_t height, uint32_t seed,
+                     uint32_t x0, uint32_t y0);
+
+/* The screen shows all that was drawn with @seed */
+void check_left(XenPvTest *t, uint32_t seed);
+
+void check_right(XenPvTest *t, uint32_t seed);
+
+/* Take those that there are: so many were taken in all */
+void check_events(XenFrontConnector *c, uint64_t events);
+
+/* Whether no page of the guest's is in use: @opaque is the XenGuest */
+bool is_idle(void *opaque);
+
+/* The card was removed; its rings go, too */
+void check_gone(XenPvTest *t);
+
+#endif /* TESTS_QTEST_XEN_PVDISPLAY_QTEST_H */
