@@ -284,7 +284,7 @@ static void bench_buffer(Bench *b, uint32_t dir, uint32_t width,
 static void card_new(Bench *b)
 {
     static const XenDisplifLimits limits = { 4, 4, DOMAIN };
-    static const XenPgdirConfig config = { DOMAIN, DOMAIN, 0 };
+    static const XenPgdirConfig config = { sizeof(config), DOMAIN, DOMAIN, 0 };
 
     must(xen_pgdir_mapper_new(&fake_grants_ops, b->grants, &config,
                               &b->mapper) == 0, "xen_pgdir_mapper_new");

@@ -64,6 +64,7 @@ static void free_unmap(void *opaque, void *addr, const uint32_t *refs,
 }
 
 static const XenPgdirGrantOps free_ops = {
+    .size = sizeof(free_ops),
     .map = free_map,
     .unmap = free_unmap,
 };
@@ -516,7 +517,9 @@ static void bench_all(Bench *b, uint32_t dir, uint32_t many,
 
 int main(int argc, char **argv)
 {
-    XenPgdirConfig config = { MANY_PAGES, MANY_PAGES, 0, MANY_PAGES };
+    XenPgdirConfig config = {
+        sizeof(config), MANY_PAGES, MANY_PAGES, 0, MANY_PAGES
+    };
     g_autofree uint32_t *refs = g_new(uint32_t, MANY_PAGES);
     const char *file = bench_json_file(argc, argv);
     uint32_t i, dir, many;

@@ -100,6 +100,7 @@ static int32_t op_replace(void *opaque, void *addr, const uint32_t *refs,
 }
 
 static const XenPgdirGrantOps ops = {
+    .size = sizeof(ops),
     .map = op_map,
     .unmap = op_unmap,
     .replace = op_replace,
@@ -140,6 +141,7 @@ static uint32_t make_directory(Guest *g, uint32_t *refs)
 static void bench_init(Bench *b, bool file)
 {
     const XenPgdirConfig config = {
+        .size = sizeof(config),
         .max_pages = MEMORY,
         .max_buffer_pages = PICTURE,
     };
@@ -190,7 +192,7 @@ static XenPgdirStats stats_of(Bench *b)
 {
     XenPgdirStats stats;
 
-    xen_pgdir_mapper_stats(b->mapper, &stats);
+    xen_pgdir_mapper_stats(b->mapper, &stats, sizeof(stats));
     return stats;
 }
 

@@ -237,7 +237,7 @@ static void bench_second(Bench *b)
 
 int main(int argc, char **argv)
 {
-    static const XenPgdirConfig config = { 1000, 1000, 0 };
+    static const XenPgdirConfig config = { sizeof(config), 1000, 1000, 0 };
     static const XenSndifLimits limits = { 1000 };
     static const XenSndifCaps caps = {
         .formats = UINT64_MAX,

@@ -64,7 +64,7 @@ static uint64_t number(const char *text, uint64_t max)
 int main(int argc, char **argv)
 {
     /* At most 64 MiB mapped at once, of buffers of at most 1 GiB */
-    const XenPgdirConfig config = { .max_pages = 16384,
+    const XenPgdirConfig config = { sizeof(config), .max_pages = 16384,
                                     .max_buffer_pages = 262144 };
     XenPgdirMapper *mapper = NULL;
     XenPgdirBuffer *buffer = NULL;

@@ -4,7 +4,7 @@
 
   pgdir-checksum.py DOMID GREF SIZE
 
-The library is libxenpgdir.so.0, called by ctypes; nothing is compiled.
+The library is libxenpgdir.so.1, called by ctypes; nothing is compiled.
 """
 
 import ctypes
@@ -17,7 +17,7 @@ WINDOW = 1 << 20
 
 
 class Config(ctypes.Structure):
-    _fields_ = [('max_pages', c_uint32), ('max_buffer_pages', c_uint32),
+    _fields_ = [('size', c_uint32), ('max_pages', c_uint32), ('max_buffer_pages', c_uint32),
                 ('max_map_count', c_uint32), ('max_mappings', c_uint32)]
 
 
@@ -33,7 +33,7 @@ FUNCTIONS = [
 
 
 def load():
-    lib = ctypes.CDLL('libxenpgdir.so.0')
+    lib = ctypes.CDLL('libxenpgdir.so.1')
     for name, result, arguments in FUNCTIONS:
         function = getattr(lib, 'xen_pgdir_' + name)
         function.restype, function.argtypes = result, arguments
@@ -70,7 +70,8 @@ def main():
     except ValueError:
         sys.exit('usage: %s DOMID GREF SIZE' % sys.argv[0])
     # At most 64 MiB mapped at once, of buffers of at most 1 GiB
-    config = Config(max_pages=16384, max_buffer_pages=262144)
+    config = Config(ctypes.sizeof(Config), max_pages=16384,
+                     max_buffer_pages=262144)
     lib, mapper, buffer = load(), c_void_p(), c_void_p()
     try:
         check(lib.xen_pgdir_mapper_open(domid, byref(config), byref(mapper)))

@@ -78,7 +78,7 @@ static void look(FuzzDisplay *d, const Picture *picture)
     XenPgdirStats stats;
 
     /* Which of them was lost is not told */
-    xen_pgdir_mapper_stats(d->host->mapper, &stats);
+    xen_pgdir_mapper_stats(d->host->mapper, &stats, sizeof(stats));
     if (picture->view && !stats.lost) {
         fuzz_touch(picture->data, picture->length);
     }

@@ -492,8 +492,8 @@ static void op_unmap(void *opaque, void *addr, const uint32_t *refs,
     fuzz_guest_disturb(host->guest);
 }
 
-static int32_t op_share(void *opaque, uint32_t count, uint32_t *refs,
-                        void **addr)
+static int32_t op_share(void *opaque, uint32_t count, uint32_t writable,
+                        uint32_t *refs, void **addr)
 {
     FuzzHost *host = opaque;
     FuzzShare *share;
@@ -588,6 +588,7 @@ FuzzHost *fuzz_host_new(FuzzGuest *guest)
     static const uint32_t counts[] = { 0, 0, 1, 16 };
     FuzzHost *host = g_new0(FuzzHost, 1);
     XenPgdirGrantOps ops = {
+        .size = sizeof(ops),
         .map = op_map,
         .unmap = op_unmap,
         .destroy = op_destroy,
@@ -597,6 +598,7 @@ FuzzHost *fuzz_host_new(FuzzGuest *guest)
     };
 
     host->guest = guest;
+    host->config.size = sizeof(host->config);
     host->config.max_pages = FUZZ_CHOICE(guest->in, budgets);
     host->config.max_buffer_pages = FUZZ_CHOICE(guest->in, largest);
     host->config.max_map_count = FUZZ_CHOICE(guest->in, counts);
@@ -620,7 +622,7 @@ void fuzz_host_free(FuzzHost *host)
     XenPgdirStats stats;
 
     xen_pgdir_mapper_trim(host->mapper);
-    xen_pgdir_mapper_stats(host->mapper, &stats);
+    xen_pgdir_mapper_stats(host->mapper, &stats, sizeof(stats));
     g_assert_cmpuint(stats.buffers, ==, 0);
     g_assert_cmpuint(stats.mapped_pages, ==, 0);
     g_assert_cmpuint(stats.copy_pages, ==, 0);
@@ -638,7 +640,7 @@ void fuzz_host_check(FuzzHost *host)
     uint64_t channels = fuzz_host_tagged(host, FUZZ_TAG_CHANNEL);
     XenPgdirStats stats;
 
-    xen_pgdir_mapper_stats(host->mapper, &stats);
+    xen_pgdir_mapper_stats(host->mapper, &stats, sizeof(stats));
     g_assert_cmpuint(stats.mapped_pages, ==, host->mapped - channels);
     g_assert_cmpuint(stats.mapped_pages, <=, host->config.max_pages);
     g_assert_cmpuint(stats.pinned_pages, <=, stats.mapped_pages);

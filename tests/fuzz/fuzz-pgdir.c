@@ -231,7 +231,7 @@ static void new_shared(Pgdir *p)
     }
     expect_walk(p, ref, true);
     p->host->on_unmap = see_filled;
-    ret = xen_pgdir_buffer_new_shared(p->host->mapper, ref, size, &buffer);
+    ret = xen_pgdir_buffer_new_shared(p->host->mapper, ref, size, 0, &buffer);
     expect_nothing(p);
     g_assert_cmpint(ret, <=, 0);
     if (ret < 0) {
@@ -442,7 +442,7 @@ static void end_buffer(Pgdir *p, Buffer *b, uint64_t lost)
     unsigned int i;
 
     g_assert_cmpuint(fuzz_host_tagged(p->host, b->tag), ==, 0);
-    xen_pgdir_mapper_stats(p->host->mapper, &stats);
+    xen_pgdir_mapper_stats(p->host->mapper, &stats, sizeof(stats));
     for (i = 0; i < NR_VIEWS; i++) {
         View *v = &p->views[i];
 
@@ -464,7 +464,7 @@ static void leave_buffer(Pgdir *p, Buffer *b, bool revoke)
 {
     XenPgdirStats stats;
 
-    xen_pgdir_mapper_stats(p->host->mapper, &stats);
+    xen_pgdir_mapper_stats(p->host->mapper, &stats, sizeof(stats));
     expect_data(p, b);
     if (revoke) {
         xen_pgdir_buffer_revoke(b->buffer);

@@ -56,7 +56,7 @@ static void end_shared(Fixture *f, Shared *s)
 
 static XenPgdirMapper *open_mapper(uint32_t domid)
 {
-    static const XenPgdirConfig limits = { 4096, 4096, 0 };
+    static const XenPgdirConfig limits = { sizeof(limits), 4096, 4096, 0 };
     XenPgdirMapper *mapper = NULL;
 
     g_assert_cmpint(xen_pgdir_mapper_open(domid, &limits, &mapper), ==, 0);
@@ -92,13 +92,13 @@ static XenPgdirStats stats_of(const XenPgdirMapper *mapper)
 {
     XenPgdirStats stats;
 
-    xen_pgdir_mapper_stats(mapper, &stats);
+    xen_pgdir_mapper_stats(mapper, &stats, sizeof(stats));
     return stats;
 }
 
 static void test_open(Fixture *f, gconstpointer data)
 {
-    XenPgdirConfig limits = { 1, 1, 0 };
+    XenPgdirConfig limits = { sizeof(limits), 1, 1, 0 };
     XenPgdirMapper *mapper = NULL;
 
     g_assert_cmpint(xen_pgdir_mapper_open(0x7ff0, &limits, &mapper), ==,
@@ -109,6 +109,49 @@ static void test_open(Fixture *f, gconstpointer data)
                     -EINVAL);
     g_assert_null(mapper);
     xen_pgdir_mapper_unref(open_mapper(GUEST));
+}
+
+/* Handles of the caller's stay open, and are used for all that is done */
+static void test_handles(Fixture *f, gconstpointer data)
+{
+    static const XenPgdirConfig limits = { sizeof(limits), 4096, 4096 };
+    xengnttab_handle *xgt = xengnttab_open(quiet(), 0);
+    xengntshr_handle *xgs = xengntshr_open(quiet(), 0);
+    XenPgdirMapper *mapper = NULL;
+    XenPgdirBuffer *buffer = NULL;
+    Shared s = { 0 };
+    XenPgdirView *view;
+    uint32_t i;
+    uint8_t *p;
+
+    g_assert_nonnull(xgt);
+    g_assert_nonnull(xgs);
+    g_assert_cmpint(xen_pgdir_mapper_open_handles(NULL, xgs, GUEST, &limits,
+                                                  &mapper), ==, -EINVAL);
+    g_assert_cmpint(xen_pgdir_mapper_open_handles(xgt, xgs, 0x7ff0, &limits,
+                                                  &mapper), ==, -EINVAL);
+    make_buffer(f, &s, true);
+    for (i = 0; i < 2; i++) {
+        g_assert_cmpint(xen_pgdir_mapper_open_handles(xgt, i ? xgs : NULL,
+                                                      GUEST, &limits,
+                                                      &mapper), ==, 0);
+        buffer = open_buffer(mapper, &s, 0);
+        view = open_view(buffer, 7, 50, &p);
+        g_assert_cmpuint(number_at(p, 49), ==, 56);
+        xen_pgdir_buffer_unref(buffer);
+        g_assert_cmpuint(nr_mapped(f), ==, 0);
+        g_assert_cmpint(xen_pgdir_buffer_new_shared(mapper, s.dir_refs[0],
+                                                    PAGE, 0, &buffer), ==,
+                        i ? 0 : -EOPNOTSUPP);
+        if (i) {
+            xen_pgdir_buffer_unref(buffer);
+        }
+        xen_pgdir_view_unref(view);
+        xen_pgdir_mapper_unref(mapper);
+    }
+    g_assert_cmpint(xengntshr_close(xgs), ==, 0);
+    g_assert_cmpint(xengnttab_close(xgt), ==, 0);
+    end_shared(f, &s);
 }
 
 static void test_view(Fixture *f, gconstpointer data)
@@ -282,7 +325,7 @@ static void test_shared(Fixture *f, gconstpointer data)
 
     make_directory(f, &s);
     g_assert_cmpint(xen_pgdir_buffer_new_shared(mapper, s.dir_refs[0],
-                                                NR_PAGES * PAGE, &buffer),
+                                                NR_PAGES * PAGE, 0, &buffer),
                     ==, 0);
     g_assert_cmpuint(nr_mapped(f), ==, 0);
     view = open_view(buffer, 1000, 100, &p);
@@ -358,7 +401,7 @@ static void test_hoard(Fixture *f, gconstpointer data)
     be_domain(DOM0);
     for (i = 0; i < ARRAY_SIZE(theirs); i++) {
         g_assert_cmpint(xen_pgdir_buffer_new_shared(mapper, s.dir_refs[0],
-                                                    400 * PAGE, &buffer),
+                                                    400 * PAGE, 0, &buffer),
                         ==, 0);
         theirs[i] = xengnttab_map_domain_grant_refs(guest, 400, DOM0,
                                                     s.dirs + 1, PROT_READ);
@@ -389,7 +432,7 @@ static void test_shared_limit(Fixture *f, gconstpointer data)
     make_directory(f, &s);
     g_assert_cmpint(dup2(fd, STDERR_FILENO), ==, STDERR_FILENO);
     g_assert_cmpint(xen_pgdir_buffer_new_shared(mapper, s.dir_refs[0],
-                                                NR_PAGES * PAGE, &buffer),
+                                                NR_PAGES * PAGE, 0, &buffer),
                     ==, -ENOSPC);
     g_assert_cmpint(xen_pgdir_buffer_new(mapper, 60000, PAGE, 0, &buffer), <,
                     0);
@@ -404,8 +447,39 @@ static void test_shared_limit(Fixture *f, gconstpointer data)
     g_assert_cmpuint(s.dirs[1], ==, 0);
     g_assert_cmpuint(nr_mapped(f), ==, 0);
     g_assert_cmpint(xen_pgdir_buffer_new_shared(mapper, s.dir_refs[0],
-                                                90 * PAGE, &buffer), ==, 0);
+                                                90 * PAGE, 0, &buffer), ==, 0);
     g_assert_cmpuint(s.dirs[90], !=, 0);
+    xen_pgdir_buffer_unref(buffer);
+    xen_pgdir_mapper_unref(mapper);
+    end_shared(f, &s);
+}
+
+/* Who writes to what may only be read is refused by the hypervisor */
+static void test_shared_read_only(Fixture *f, gconstpointer data)
+{
+    XenPgdirMapper *mapper = open_mapper(GUEST);
+    XenPgdirBuffer *buffer = NULL;
+    Shared s = { 0 };
+    xengnttab_handle *guest;
+    uint8_t *theirs;
+
+    make_directory(f, &s);
+    g_assert_cmpint(xen_pgdir_buffer_new_shared(mapper, s.dir_refs[0],
+                                                2 * PAGE,
+                                                XEN_PGDIR_GUEST_READS,
+                                                &buffer), ==, 0);
+    g_assert_cmpint(xen_pgdir_buffer_write(buffer, PAGE, "host", 4), ==, 0);
+    be_domain(GUEST);
+    guest = xengnttab_open(quiet(), 0);
+    be_domain(DOM0);
+    g_assert_null(xengnttab_map_domain_grant_refs(guest, 2, DOM0, s.dirs + 1,
+                                                  PROT_READ | PROT_WRITE));
+    theirs = xengnttab_map_domain_grant_refs(guest, 2, DOM0, s.dirs + 1,
+                                             PROT_READ);
+    g_assert_nonnull(theirs);
+    g_assert_cmpmem(theirs + PAGE, 4, "host", 4);
+    g_assert_cmpint(xengnttab_unmap(guest, theirs, 2), ==, 0);
+    g_assert_cmpint(xengnttab_close(guest), ==, 0);
     xen_pgdir_buffer_unref(buffer);
     xen_pgdir_mapper_unref(mapper);
     end_shared(f, &s);
@@ -417,6 +491,7 @@ static const struct {
     const char *config;
 } tests[] = {
     { "open", test_open, config },
+    { "handles", test_handles, config },
     { "view", test_view, config },
     { "write", test_write, config },
     { "revoke", test_revoke, config },
@@ -425,6 +500,7 @@ static const struct {
       "gntalloc-limit=1200,gntdev-slots=256" },
     { "maptrack", test_kernel_limit, "gntalloc-limit=1200,maptrack=256" },
     { "shared", test_shared, config },
+    { "shared-read-only", test_shared_read_only, config },
     { "hoard", test_hoard, config },
     { "shared-limit", test_shared_limit, "gntalloc-limit=100" },
 };

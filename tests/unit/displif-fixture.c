@@ -172,6 +172,7 @@ void setup_full(Test *t, const XenDisplifLimits *limits,
         { 64, 48 }, { 1920, 1080 }, { 100, 100 }
     };
     XenPgdirConfig config = {
+        .size = sizeof(config),
         .max_pages = DOMAIN_PAGES,
         .max_buffer_pages = 5000,
         .max_map_count = max_map_count,

@@ -408,8 +408,8 @@ static void fake_unmap(void *opaque, void *addr, const uint32_t *refs,
     }
 }
 
-static int32_t fake_share(void *opaque, uint32_t count, uint32_t *refs,
-                          void **addr)
+static int32_t fake_share(void *opaque, uint32_t count, uint32_t writable,
+                          uint32_t *refs, void **addr)
 {
     FakeGrants *f = opaque;
     FakeShare *share;
@@ -417,8 +417,10 @@ static int32_t fake_share(void *opaque, uint32_t count, uint32_t *refs,
 
     g_assert_cmpuint(f->destroyed, ==, 0);
     g_assert_cmpuint(count, >, 0);
+    g_assert_cmpuint(writable, <=, 1);
 
     f->share_calls++;
+    f->read_only_shares += !writable;
     if (f->refuse_share_in && --f->refuse_share_in == 0) {
         return f->refuse_share_errno;
     }
@@ -493,6 +495,7 @@ static void fake_destroy(void *opaque)
 }
 
 const XenPgdirGrantOps fake_grants_ops = {
+    .size = sizeof(fake_grants_ops),
     .map = fake_map,
     .unmap = fake_unmap,
     .destroy = fake_destroy,

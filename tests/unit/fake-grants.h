@@ -37,6 +37,7 @@ typedef void (*FakeGrantsHook)(FakeGrants *f, const uint32_t *refs,
  * @mapped_pages: pages ever mapped
  * @destroyed: calls of destroy
  * @share_calls: calls of share, refused ones included
+ * @read_only_shares: of these, those for reading alone
  * @unshare_calls: calls of unshare
  * @shared_pages: pages of the host's that are shared now
  * @max_count: references that one call may take; more fail an assertion,
@@ -67,6 +68,7 @@ struct FakeGrants {
     uint64_t mapped_pages;
     uint64_t destroyed;
     uint64_t share_calls;
+    uint64_t read_only_shares;
     uint64_t unshare_calls;
     uint64_t shared_pages;
 

@@ -109,6 +109,7 @@ static void setup_full(Test *t, const XenPgdirGrantOps *ops,
                        uint32_t max_map_count, uint32_t max_pages)
 {
     const XenPgdirConfig config = {
+        .size = sizeof(config),
         .max_pages = max_pages,
         .max_buffer_pages = 512,
         .max_map_count = max_map_count,

@@ -78,10 +78,10 @@ static void test_alloc_life(Test *t, gconstpointer data)
     g_assert_cmpint(xen_pgdir_view_is_copy(t->screen[1].view), ==, 0);
     refused(t, 0, req_destroy(1), -ENOENT);
     /* The pages are the host's, and kept for the guest's next buffer */
-    xen_pgdir_mapper_stats(t->mapper, &cache);
+    xen_pgdir_mapper_stats(t->mapper, &cache, sizeof(cache));
     g_assert_cmpuint(cache.shared_pages, ==, 2025);
     g_clear_pointer(&t->screen[1].view, xen_pgdir_view_unref);
-    xen_pgdir_mapper_stats(t->mapper, &cache);
+    xen_pgdir_mapper_stats(t->mapper, &cache, sizeof(cache));
     g_assert_cmpuint(cache.shared_pages, ==, 0);
     g_assert_cmpuint(cache.kept_pages, ==, 2025);
 }

@@ -217,7 +217,7 @@ static void test_inv1_mappings(Test *t, gconstpointer data)
         good(t, 0, req_attach(1, 2, PAGE / 4, i, XR24));
         good(t, 0, req_config(2, 0, i - 1, 64, 48));
         good(t, 0, req_detach(2));
-        xen_pgdir_mapper_stats(t->mapper, &stats);
+        xen_pgdir_mapper_stats(t->mapper, &stats, sizeof(stats));
         g_assert_cmpuint(stats.mappings, <=, limit);
         g_assert_cmpuint(stats.mappings, >=, MIN(i, limit));
         g_assert_cmpuint(t->grants->live_maps, <=, limit);
@@ -477,13 +477,13 @@ static void test_flip_maps_nothing(Test *t, gconstpointer data)
     g_assert_cmpuint(t->grants->live_pages, ==, 2 * 2025);
     map_calls = t->grants->map_calls;
     unmap_calls = t->grants->unmap_calls;
-    xen_pgdir_mapper_stats(t->mapper, &before);
+    xen_pgdir_mapper_stats(t->mapper, &before, sizeof(before));
     for (i = 0; i < 10000; i++) {
         good(t, 1, req_flip(11 + i % 2));
         g_assert_cmpuint(t->screen[1].scanout.fb_cookie, ==, 11 + i % 2);
         done(t, 1, 11 + i % 2);
     }
-    xen_pgdir_mapper_stats(t->mapper, &after);
+    xen_pgdir_mapper_stats(t->mapper, &after, sizeof(after));
     g_assert_cmpuint(t->grants->map_calls, ==, map_calls);
     g_assert_cmpuint(t->grants->unmap_calls, ==, unmap_calls);
     g_assert_cmpuint(after.hits, ==, before.hits + 10000);

@@ -22,7 +22,7 @@ typedef struct Cache {
 static void cache_init(Cache *c, const XenPgdirGrantOps *ops,
                        uint32_t max_pages, uint32_t max_map_count)
 {
-    XenPgdirConfig config = { max_pages, 1024, max_map_count };
+    XenPgdirConfig config = { sizeof(config), max_pages, 1024, max_map_count };
 
     c->f = fake_grants_new(1024);
     c->f->max_count = max_map_count;

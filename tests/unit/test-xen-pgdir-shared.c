@@ -23,7 +23,9 @@ typedef struct Fixture {
 /* @data: references that one call may map */
 static void set_up(Fixture *fix, gconstpointer data)
 {
-    XenPgdirConfig config = { BUDGET, 3000, GPOINTER_TO_UINT(data) };
+    XenPgdirConfig config = {
+        sizeof(config), BUDGET, 3000, GPOINTER_TO_UINT(data)
+    };
 
     fix->f = fake_grants_new(64);
     fix->f->max_count = config.max_map_count;
@@ -35,7 +37,7 @@ static XenPgdirStats stats_of(Fixture *fix)
 {
     XenPgdirStats stats;
 
-    xen_pgdir_mapper_stats(fix->mapper, &stats);
+    xen_pgdir_mapper_stats(fix->mapper, &stats, sizeof(stats));
     return stats;
 }
 
@@ -79,7 +81,7 @@ static XenPgdirBuffer *new_shared(Fixture *fix, uint32_t dir, uint64_t size)
     XenPgdirBuffer *buffer = NULL;
 
     g_assert_cmpint(xen_pgdir_buffer_new_shared(fix->mapper, dir, size,
-                                                &buffer), ==, 0);
+                                                0, &buffer), ==, 0);
     g_assert_nonnull(buffer);
     return buffer;
 }
@@ -92,7 +94,7 @@ static void refused(Fixture *fix, uint32_t dir, uint64_t size, int32_t err)
     XenPgdirBuffer *buffer = NULL;
 
     g_assert_cmpint(xen_pgdir_buffer_new_shared(fix->mapper, dir, size,
-                                                &buffer), ==, err);
+                                                0, &buffer), ==, err);
     g_assert_null(buffer);
     g_assert_cmpuint(fix->f->live_maps, ==, 0);
     g_assert_cmpuint(fix->f->shared_pages, ==, shared);
@@ -338,7 +340,7 @@ static void test_refused_anywhere(Fixture *fix, gconstpointer data)
 
 static void test_no_operation(void)
 {
-    XenPgdirConfig config = { 16, 16, 0 };
+    XenPgdirConfig config = { sizeof(config), 16, 16, 0 };
     XenPgdirGrantOps ops = fake_grants_ops;
     FakeGrants *f = fake_grants_new(1);
     XenPgdirBuffer *buffer = NULL;
@@ -349,7 +351,7 @@ static void test_no_operation(void)
                     -EINVAL);
     ops.unshare = NULL;
     g_assert_cmpint(xen_pgdir_mapper_new(&ops, f, &config, &mapper), ==, 0);
-    g_assert_cmpint(xen_pgdir_buffer_new_shared(mapper, 8, PAGE, &buffer),
+    g_assert_cmpint(xen_pgdir_buffer_new_shared(mapper, 8, PAGE, 0, &buffer),
                     ==, -EOPNOTSUPP);
     g_assert_null(buffer);
     g_assert_cmpuint(f->map_calls, ==, 0);
@@ -585,7 +587,7 @@ static void test_hoard(Fixture *fix, gconstpointer data)
         calls = fix->f->share_calls;
         ret = xen_pgdir_buffer_new_shared(fix->mapper, dir,
                                           (1 + size / 65536 % 3000) * PAGE,
-                                          &buffer);
+                                          0, &buffer);
         if (ret) {
             g_assert_cmpint(ret, ==, -ENOSPC);
             refused++;

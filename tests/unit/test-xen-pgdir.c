@@ -24,7 +24,9 @@ static XenPgdirMapper *new_mapper(FakeGrants *f, uint32_t max_pages,
                                   uint32_t max_buffer_pages,
                                   uint32_t max_map_count)
 {
-    XenPgdirConfig config = { max_pages, max_buffer_pages, max_map_count };
+    XenPgdirConfig config = {
+        sizeof(config), max_pages, max_buffer_pages, max_map_count
+    };
     XenPgdirMapper *mapper = NULL;
 
     f->max_count = max_map_count;
@@ -48,7 +50,7 @@ static void tear_down(Fixture *fix, gconstpointer data)
 
     if (fix->mapper) {
         xen_pgdir_mapper_trim(fix->mapper);
-        xen_pgdir_mapper_stats(fix->mapper, &stats);
+        xen_pgdir_mapper_stats(fix->mapper, &stats, sizeof(stats));
         g_assert_cmpuint(stats.buffers, ==, 0);
         g_assert_cmpuint(stats.mapped_pages, ==, 0);
         g_assert_cmpuint(stats.pinned_pages, ==, 0);
@@ -72,7 +74,7 @@ static XenPgdirStats stats_of(Fixture *fix)
 {
     XenPgdirStats stats;
 
-    xen_pgdir_mapper_stats(fix->mapper, &stats);
+    xen_pgdir_mapper_stats(fix->mapper, &stats, sizeof(stats));
     return stats;
 }
 
@@ -150,9 +152,9 @@ static uint32_t *dir_page(Fixture *fix, uint32_t gref)
 static void test_mapper_errors(void)
 {
     FakeGrants *f = fake_grants_new(1);
-    XenPgdirConfig good = { 1, 1, 0 };
-    XenPgdirConfig no_pages = { 0, 1, 0 };
-    XenPgdirConfig no_buffers = { 1, 0, 0 };
+    XenPgdirConfig good = { sizeof(good), 1, 1, 0 };
+    XenPgdirConfig no_pages = { sizeof(no_pages), 0, 1, 0 };
+    XenPgdirConfig no_buffers = { sizeof(no_buffers), 1, 0, 0 };
     XenPgdirGrantOps ops = fake_grants_ops;
     XenPgdirMapper *mapper = NULL;
 
@@ -325,7 +327,7 @@ static void test_walk_size(Fixture *fix, gconstpointer data)
         (1ull << 44) + 1, 1ull << 63, UINT64_MAX - PAGE,
         UINT64_MAX - PAGE + 1, UINT64_MAX - PAGE + 2, UINT64_MAX
     };
-    XenPgdirConfig config = { 1, UINT32_MAX, 0 };
+    XenPgdirConfig config = { sizeof(config), 1, UINT32_MAX, 0 };
     uint32_t dir = fake_grants_make_directory(fix->f, 1, NULL);
     XenPgdirBuffer *buffer = NULL;
     XenPgdirMapper *huge;
@@ -999,7 +1001,7 @@ static void cycle_shared(const Cycle *c)
     memset(links + 1, 0, PAGE - sizeof(*links));
     ret = xen_pgdir_buffer_new_shared(c->fix->mapper, c->links,
                                       (uint64_t)FAULT_PAGES_EACH * PAGE,
-                                      &buffer);
+                                      0, &buffer);
     check_result(c, ret, buffer);
     if (!buffer) {
         /* The guest sees all of it or nothing */
@@ -1141,7 +1143,9 @@ static void test_scatter_bad_neighbour(Fixture *fix, gconstpointer data)
 /* Each mapping is counted, whatever it is; the idle ones make room */
 static void test_mappings(gconstpointer data)
 {
-    XenPgdirConfig config = { 512, 512, GPOINTER_TO_UINT(data), 8 };
+    XenPgdirConfig config = {
+        sizeof(config), 512, 512, GPOINTER_TO_UINT(data), 8
+    };
     FakeGrants *f = fake_grants_new(512);
     XenPgdirView *views[8], *view;
     XenPgdirMapper *mapper;
@@ -1159,7 +1163,7 @@ static void test_mappings(gconstpointer data)
                                               &view, &p), ==, 0);
         g_assert_cmpuint(load(p, 8 * PAGE), ==, i + 9);
         xen_pgdir_view_unref(view);
-        xen_pgdir_mapper_stats(mapper, &stats);
+        xen_pgdir_mapper_stats(mapper, &stats, sizeof(stats));
         g_assert_cmpuint(stats.mappings, <=, 8);
         g_assert_cmpuint(f->max_live_maps, <=, 8);
     }
@@ -1175,18 +1179,18 @@ static void test_mappings(gconstpointer data)
                                           &p), ==, -ENOSPC);
     g_assert_cmpuint(xen_pgdir_mapper_full(mapper), ==,
                      XEN_PGDIR_FULL_MAPPINGS);
-    xen_pgdir_mapper_stats(mapper, &stats);
+    xen_pgdir_mapper_stats(mapper, &stats, sizeof(stats));
     g_assert_cmpuint(stats.mappings, ==, 8);
 
     /* What is left of revoked ones counts until nobody holds it */
     xen_pgdir_buffer_unref(buffer);
-    xen_pgdir_mapper_stats(mapper, &stats);
+    xen_pgdir_mapper_stats(mapper, &stats, sizeof(stats));
     g_assert_cmpuint(stats.mappings, ==, 8);
     g_assert_cmpuint(f->live_maps, ==, 0);
     for (i = 0; i < 8; i++) {
         xen_pgdir_view_unref(views[i]);
     }
-    xen_pgdir_mapper_stats(mapper, &stats);
+    xen_pgdir_mapper_stats(mapper, &stats, sizeof(stats));
     g_assert_cmpuint(stats.mappings, ==, 0);
     xen_pgdir_mapper_unref(mapper);
     fake_grants_free(f);

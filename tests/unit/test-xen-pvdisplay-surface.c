@@ -95,6 +95,7 @@ static void on_unmap(FakeGrants *f, const uint32_t *refs, uint32_t count,
 static void test_start(Test *t)
 {
     const XenPgdirConfig config = {
+        .size = sizeof(config),
         .max_pages = 4 * PAGES,
         .max_buffer_pages = PAGES,
     };
@@ -155,7 +156,7 @@ static uint64_t pinned(Test *t)
 {
     XenPgdirStats stats;
 
-    xen_pgdir_mapper_stats(t->mapper, &stats);
+    xen_pgdir_mapper_stats(t->mapper, &stats, sizeof(stats));
 
     return stats.pinned_pages;
 }

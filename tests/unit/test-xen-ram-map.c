@@ -384,6 +384,7 @@ static int32_t op_replace(void *opaque, void *addr, const uint32_t *refs,
 }
 
 static const XenPgdirGrantOps ops = {
+    .size = sizeof(ops),
     .map = op_map,
     .unmap = op_unmap,
     .replace = op_replace,
@@ -414,6 +415,7 @@ static void shown_buffer(Shown *s, bool file, uint32_t flags,
                          uint32_t max_pages)
 {
     XenPgdirConfig config = {
+        .size = sizeof(config),
         .max_pages = max_pages,
         .max_buffer_pages = PICTURE,
         .max_mappings = 2,
@@ -458,7 +460,7 @@ static XenPgdirStats stats_of(Shown *s)
 {
     XenPgdirStats stats;
 
-    xen_pgdir_mapper_stats(s->mapper, &stats);
+    xen_pgdir_mapper_stats(s->mapper, &stats, sizeof(stats));
     return stats;
 }
 

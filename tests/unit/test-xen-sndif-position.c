@@ -50,7 +50,7 @@ static void test_start_copies_nothing(Test *t, gconstpointer data)
     start(t, 0);
     stop(t, 0);
     start(t, 0);
-    xen_pgdir_mapper_stats(t->mapper, &stats);
+    xen_pgdir_mapper_stats(t->mapper, &stats, sizeof(stats));
     g_assert_cmpuint(stats.copy_pages, ==, 0);
     g_assert_cmpuint(stats.mapped_pages, ==, 4);
 }

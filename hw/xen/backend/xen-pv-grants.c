@@ -184,13 +184,17 @@ static void xen_pv_grants_unmap(void *opaque, void *addr,
 }
 
 static int32_t xen_pv_grants_share(void *opaque, uint32_t count,
-                                   uint32_t *refs, void **addr)
+                                   uint32_t writable, uint32_t *refs,
+                                   void **addr)
 {
     XenPvGrants *grants = opaque;
     const XenPvShareOps *ops = grants->share_ops;
     g_autofree char *advice = NULL;
     int err;
 
+    if (!writable) {
+        return -EOPNOTSUPP;
+    }
     errno = 0;
     if (!grants->share) {
         grants->share = ops->open();
@@ -320,6 +324,7 @@ XenPgdirMapper *xen_pv_mapper_new(XenPvBackend *backend, uint32_t max_pages,
                                   Error **errp)
 {
     XenPgdirGrantOps ops = {
+        .size = sizeof(ops),
         .map = xen_pv_grants_map,
         .unmap = xen_pv_grants_unmap,
         .destroy = xen_pv_grants_destroy,
@@ -328,6 +333,7 @@ XenPgdirMapper *xen_pv_mapper_new(XenPvBackend *backend, uint32_t max_pages,
         .replace = xen_pv_share_ops ? xen_pv_grants_replace : NULL,
     };
     XenPgdirConfig config = {
+        .size = sizeof(config),
         .max_pages = max_pages,
         .max_buffer_pages = max_buffer_pages,
         .max_mappings = backend->max_mappings,

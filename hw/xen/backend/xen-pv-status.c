@@ -21,7 +21,7 @@ void xen_pv_status_add_cache(QDict *status, const XenPgdirMapper *mapper)
     QDict *cache = qdict_new();
     XenPgdirStats stats;
 
-    xen_pgdir_mapper_stats(mapper, &stats);
+    xen_pgdir_mapper_stats(mapper, &stats, sizeof(stats));
     qdict_put_int(cache, "buffers", stats.buffers);
     qdict_put_int(cache, "mapped-pages", stats.mapped_pages);
     qdict_put_int(cache, "pinned-pages", stats.pinned_pages);

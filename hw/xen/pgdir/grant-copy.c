@@ -82,15 +82,24 @@ static size_t copy_changed(uint8_t *dst, const uint8_t *src, size_t size)
     return end - start;
 }
 
-/* Bring @count pages of a copy, from @page of its object on, up to date */
+/*
+ * Bring @count pages of a copy, from @page of its object on, up to date with
+ * the guest's; or the guest's up to date with the copy
+ */
 static void sync_pages(XenGrantExtent *copy, uint32_t page, uint32_t count,
-                       const uint8_t *src)
+                       uint8_t *src, bool flush)
 {
     uint8_t *dst = (uint8_t *)copy->addr +
                    (size_t)(page - copy->key.first) * XEN_PGDIR_PAGE_SIZE;
     size_t size = (size_t)count * XEN_PGDIR_PAGE_SIZE;
     size_t at;
 
+    if (flush) {
+        for (at = 0; at < size; at += XEN_PGDIR_PAGE_SIZE) {
+            copy_changed(src + at, dst + at, XEN_PGDIR_PAGE_SIZE);
+        }
+        return;
+    }
     if (!copy->filled) {
         memcpy(dst, src, size);
         copy->map->stats.copied_bytes += size;
@@ -104,7 +113,7 @@ static void sync_pages(XenGrantExtent *copy, uint32_t page, uint32_t count,
 
 /* The same of as many pages as can be had at once; *count says how many */
 static int32_t sync_some(XenGrantExtent *copy, uint32_t page, uint32_t wanted,
-                         uint32_t *count)
+                         bool flush, uint32_t *count)
 {
     XenGrantExtent *from;
     uint8_t *addr;
@@ -114,7 +123,7 @@ static int32_t sync_some(XenGrantExtent *copy, uint32_t page, uint32_t wanted,
         ret = xen_grant_map_own(copy->object, page, &addr);
         if (ret == 0) {
             *count = 1;
-            sync_pages(copy, page, 1, addr);
+            sync_pages(copy, page, 1, addr, flush);
         }
         return ret;
     }
@@ -125,30 +134,43 @@ static int32_t sync_some(XenGrantExtent *copy, uint32_t page, uint32_t wanted,
     *count = MIN(wanted, from->key.first + from->key.count - page);
     addr = (uint8_t *)from->addr +
            (size_t)(page - from->key.first) * XEN_PGDIR_PAGE_SIZE;
-    sync_pages(copy, page, *count, addr);
+    sync_pages(copy, page, *count, addr, flush);
     xen_grant_map_unpin(from);
     return 0;
 }
 
-int32_t xen_grant_map_sync(XenGrantExtent *extent)
+static int32_t sync_all(XenGrantExtent *copy, bool flush)
 {
-    uint32_t page = extent->key.first;
-    uint32_t end = page + extent->key.count;
+    uint32_t page = copy->key.first;
+    uint32_t end = page + copy->key.count;
     uint32_t count;
     int32_t ret;
 
-    if (!extent->object || !xen_grant_map_is_copy(extent)) {
-        return 0;
-    }
     while (page < end) {
-        ret = sync_some(extent, page, end - page, &count);
+        ret = sync_some(copy, page, end - page, flush, &count);
         if (ret) {
             return ret;
         }
         page += count;
     }
-    extent->filled = true;
     return 0;
+}
+
+int32_t xen_grant_map_sync(XenGrantExtent *extent)
+{
+    int32_t ret;
+
+    if (!extent->object || !xen_grant_map_is_copy(extent)) {
+        return 0;
+    }
+    ret = sync_all(extent, false);
+    extent->filled |= ret == 0;
+    return ret;
+}
+
+int32_t xen_grant_map_flush(XenGrantExtent *extent)
+{
+    return sync_all(extent, true);
 }
 
 /* One page's share of a copy, where pages need no mapping */

@@ -127,13 +127,6 @@ static void pool_trim(XenGrantPool *pool)
     }
 }
 
-/* A limit leaves no room: say which one */
-int32_t xen_grant_map_full(XenGrantMap *map, uint32_t limit)
-{
-    map->full = limit;
-    return -ENOSPC;
-}
-
 /* Unmap what the operation map_page has mapped of an object */
 static void drop_own(XenGrantObject *object)
 {
@@ -243,7 +236,17 @@ static int32_t map_pages(XenGrantMap *map, const uint32_t *refs,
     } while (map_may_retry(map, ret, count, &doubted));
 
     map->full = 0;
-    return ret < 0 ? ret : -EIO;
+    if (ret > 0) {
+        return xen_grant_map_fail(map, -EIO, XEN_PGDIR_CAUSE_CALLER,
+                                  "the map operation returned %" PRId32, ret);
+    }
+    return xen_grant_map_fail(map, ret,
+                              ret == -EINVAL || ret == -EFAULT ?
+                              XEN_PGDIR_CAUSE_GUEST : XEN_PGDIR_CAUSE_HOST,
+                              "cannot map %" PRIu32 " pages from reference %"
+                              PRIu32 " on for %s: %s", count, refs[0],
+                              writable ? "writing" : "reading",
+                              g_strerror(-ret));
 }
 
 int32_t xen_grant_map_page(XenGrantMap *map, uint32_t ref, bool writable,
@@ -266,12 +269,12 @@ static int32_t copy_pages(XenGrantMap *map, uint32_t count, void **addr)
 
     /* A 32-bit host could not address what a buffer may have */
     if (size / XEN_PGDIR_PAGE_SIZE != count) {
-        return -ENOMEM;
+        return xen_grant_map_no_memory(map);
     }
     do {
         *addr = xen_grant_host_pages(NULL, size);
     } while (!*addr && pool_evict(map, &map->copies, count));
-    return *addr ? 0 : -ENOMEM;
+    return *addr ? 0 : xen_grant_map_no_memory(map);
 }
 
 /* Which kind of extent a range of pages takes */
@@ -442,7 +445,7 @@ int32_t xen_grant_map_own(XenGrantObject *object, uint32_t page,
         object->own = g_try_new0(uint8_t *, object->pages);
         if (!object->own) {
             xen_grant_map_unmap_pages(map, found, &object->refs[page], 1);
-            return -ENOMEM;
+            return xen_grant_map_no_memory(map);
         }
         g_queue_push_tail_link(&map->owners, &object->owner_link);
     }
@@ -453,16 +456,32 @@ int32_t xen_grant_map_own(XenGrantObject *object, uint32_t page,
     return 0;
 }
 
+static bool any_pinned(const XenGrantObject *object)
+{
+    GList *link;
+
+    for (link = object->extents.head; link; link = link->next) {
+        if (((XenGrantExtent *)link->data)->pins) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void xen_grant_map_unpin(XenGrantExtent *extent)
 {
     if (--extent->pins > 0) {
         return;
     }
     extent->pool->pinned -= extent->key.count;
-    if (extent->object) {
-        lru_push(extent);
-    } else {
+    if (!extent->object) {
         xen_grant_free_detached(extent);
+        return;
+    }
+    lru_push(extent);
+    if (G_UNLIKELY(extent->object->on_idle) && !any_pinned(extent->object)) {
+        /* It may free the object and the extent */
+        extent->object->on_idle(extent->object);
     }
 }
 
@@ -470,6 +489,7 @@ void xen_grant_map_object_init(XenGrantObject *object, XenGrantMap *map,
                                uint32_t *refs, uint32_t pages, bool writable)
 {
     object->map = xen_grant_map_ref(map);
+    object->on_idle = NULL;
     object->refs = refs;
     object->pages = pages;
     object->writable = writable;
@@ -487,6 +507,22 @@ void xen_grant_map_object_init_shared(XenGrantObject *object,
 {
     xen_grant_map_object_init(object, map, NULL, pages, true);
     object->share = share;
+}
+
+bool xen_grant_map_object_drop_idle(XenGrantObject *object)
+{
+    GList *link = object->extents.head;
+
+    while (link) {
+        XenGrantExtent *extent = link->data;
+
+        link = link->next;
+        if (!extent->pins) {
+            extent_drop(extent);
+        }
+    }
+    drop_own(object);
+    return object->extents.head;
 }
 
 void xen_grant_map_object_revoke(XenGrantObject *object)
@@ -538,6 +574,8 @@ XenGrantMap *xen_grant_map_new(const XenPgdirGrantOps *ops, void *opaque,
     pool_init(&map->windows);
     g_queue_init(&map->owners);
     g_queue_init(&map->kept);
+    g_queue_init(&map->retiring);
+    map->error.message = map->message;
     return map;
 }
 
@@ -583,4 +621,5 @@ void xen_grant_map_stats(const XenGrantMap *map, XenPgdirStats *stats)
     stats->mappings = map->mappings;
     stats->max_mappings = map->config.max_mappings;
     stats->max_pages = map->config.max_pages;
+    stats->retiring = map->retiring.length;
 }

@@ -66,6 +66,8 @@ typedef struct XenGrantPool {
  * @kept_pages: pages of the others
  * @abandoned_pages: pages of those that were given up
  * @full: which limit the last -ENOSPC was for, see xen_pgdir_mapper_full()
+ * @retiring: buffers that are to be revoked when their last view goes
+ * @error: of the last failure; its message is @message
  */
 struct XenPgdirMapper {
     XenPgdirGrantOps ops;
@@ -86,12 +88,16 @@ struct XenPgdirMapper {
     uint64_t kept_pages;
     uint64_t abandoned_pages;
     uint32_t full;
+    GQueue retiring;
+    XenPgdirError error;
+    char message[128];
 };
 
 /**
  * struct XenGrantShare - pages of the host's that it shares with the guest
  *
  * @addr, @refs, @pages: as the share operation said
+ * @writable: by the guest
  * @users: the object whose pages they are, and extents that outlived it
  * @link: in XenPgdirMapper.kept, while nobody uses them
  */
@@ -99,13 +105,18 @@ typedef struct XenGrantShare {
     uint8_t *addr;
     uint32_t *refs;
     uint32_t pages;
+    bool writable;
     uint32_t users;
     GList link;
 } XenGrantShare;
 
+typedef struct XenGrantObject XenGrantObject;
+
 /**
  * struct XenGrantObject - what the protocol calls a buffer; owns its extents
  *
+ * @on_idle: called when no extent of it is pinned any more, as the last thing
+ *     that xen_grant_map_unpin() does; or NULL
  * @refs: references of the pages, in order; owned; NULL once revoked, or if
  *     the host shares the pages with the guest
  * @share: these pages; it may have more than the object.  NULL if they are
@@ -116,8 +127,9 @@ typedef struct XenGrantShare {
  * @own_pages: how many it has mapped
  * @owner_link: in XenPgdirMapper.owners, while it has
  */
-typedef struct XenGrantObject {
+struct XenGrantObject {
     XenGrantMap *map;
+    void (*on_idle)(XenGrantObject *object);
     uint32_t *refs;
     uint32_t pages;
     bool writable;
@@ -127,7 +139,7 @@ typedef struct XenGrantObject {
     uint32_t own_pages;
     GList owner_link;
     GQueue extents;
-} XenGrantObject;
+};
 
 typedef struct XenGrantKey {
     const XenGrantObject *object;
@@ -166,6 +178,21 @@ guint xen_grant_map_hash(gconstpointer key);
 /** xen_grant_map_equal: whether two XenGrantKey are the same */
 gboolean xen_grant_map_equal(gconstpointer a, gconstpointer b);
 
+/**
+ * xen_grant_map_fail: remember an error for xen_pgdir_mapper_error()
+ * @status: a negative errno value
+ * @cause: XEN_PGDIR_CAUSE_...
+ * @format: what to say of it
+ *
+ * Returns: @status.
+ */
+int32_t G_GNUC_PRINTF(4, 5) xen_grant_map_fail(XenGrantMap *map,
+                                               int32_t status, uint32_t cause,
+                                               const char *format, ...);
+
+/** xen_grant_map_no_memory: the same for memory: -ENOMEM */
+int32_t xen_grant_map_no_memory(XenGrantMap *map);
+
 /** xen_grant_map_new: make an empty cache; arguments are valid */
 XenGrantMap *xen_grant_map_new(const XenPgdirGrantOps *ops, void *opaque,
                                const XenPgdirConfig *config);
@@ -179,7 +206,7 @@ void xen_grant_map_unref(XenGrantMap *map);
 /** xen_grant_map_trim: unmap and free all that is not pinned */
 void xen_grant_map_trim(XenGrantMap *map);
 
-/** xen_grant_map_stats: read the counters */
+/** xen_grant_map_stats: read the counters, all of them */
 void xen_grant_map_stats(const XenGrantMap *map, XenPgdirStats *stats);
 
 /**
@@ -234,6 +261,13 @@ void xen_grant_map_object_init(XenGrantObject *object, XenGrantMap *map,
 void xen_grant_map_object_init_shared(XenGrantObject *object,
                                       XenGrantMap *map, uint32_t pages,
                                       XenGrantShare *share);
+
+/**
+ * xen_grant_map_object_drop_idle: unmap what nobody pins
+ *
+ * Returns: whether something is pinned.
+ */
+bool xen_grant_map_object_drop_idle(XenGrantObject *object);
 
 /** xen_grant_map_object_revoke: unmap all of it, see xen-pgdir.h */
 void xen_grant_map_object_revoke(XenGrantObject *object);
@@ -309,6 +343,9 @@ int32_t xen_grant_map_own(XenGrantObject *object, uint32_t page,
 /** xen_grant_map_sync: bring a copy up to date; otherwise do nothing */
 int32_t xen_grant_map_sync(XenGrantExtent *extent);
 
+/** xen_grant_map_flush: write a copy, whose object lives, to its pages */
+int32_t xen_grant_map_flush(XenGrantExtent *extent);
+
 /**
  * xen_grant_map_copy: copy bytes out of an object, or into it
  * @object: not revoked
@@ -334,11 +371,12 @@ int32_t xen_grant_share_room(XenGrantMap *map, uint32_t pages);
  * xen_grant_share_get: get zeroed pages that are shared with the guest
  * @map: its cache; xen_grant_share_room() said yes
  * @pages: how many
+ * @writable: whether the guest may write them
  * @share: where to store them; they may be more
  *
  * Returns: 0, -ENOSPC, -ENOMEM, or what the share operation returned.
  */
-int32_t xen_grant_share_get(XenGrantMap *map, uint32_t pages,
+int32_t xen_grant_share_get(XenGrantMap *map, uint32_t pages, bool writable,
                             XenGrantShare **share);
 
 /** xen_grant_share_ref: take one more reference */

@@ -18,7 +18,7 @@
 #include "qemu/osdep.h"
 #include "grant-map.h"
 
-static int32_t share_new(XenGrantMap *map, uint32_t pages,
+static int32_t share_new(XenGrantMap *map, uint32_t pages, bool writable,
                          XenGrantShare **share)
 {
     g_autofree uint32_t *refs = g_try_new(uint32_t, pages);
@@ -26,17 +26,23 @@ static int32_t share_new(XenGrantMap *map, uint32_t pages,
     int32_t ret;
 
     if (!refs) {
-        return -ENOMEM;
+        return xen_grant_map_no_memory(map);
     }
-    ret = map->ops.share(map->opaque, pages, refs, &addr);
+    ret = map->ops.share(map->opaque, pages, writable, refs, &addr);
     if (ret) {
         map->full = 0;
-        return ret < 0 ? ret : -EIO;
+        return ret > 0 ?
+            xen_grant_map_fail(map, -EIO, XEN_PGDIR_CAUSE_CALLER,
+                               "the share operation returned %" PRId32, ret) :
+            xen_grant_map_fail(map, ret, XEN_PGDIR_CAUSE_HOST,
+                               "cannot share %" PRIu32 " pages: %s", pages,
+                               g_strerror(-ret));
     }
     *share = g_new0(XenGrantShare, 1);
     (*share)->addr = addr;
     (*share)->refs = g_steal_pointer(&refs);
     (*share)->pages = pages;
+    (*share)->writable = writable;
     (*share)->link.data = *share;
     map->mappings++;
     return 0;
@@ -53,9 +59,18 @@ static void share_free(XenGrantMap *map, XenGrantShare *share)
     g_free(share);
 }
 
-/* The smallest idle share of @least to @most pages, or NULL */
-static XenGrantShare *find_kept(XenGrantMap *map, uint64_t least,
-                                uint64_t most)
+/* Kinds of shares: which guest may write to them */
+#define SHARE_READ  1u
+#define SHARE_WRITE 2u
+
+static uint32_t kind_of(bool writable)
+{
+    return writable ? SHARE_WRITE : SHARE_READ;
+}
+
+/* The smallest idle share of @least to @most pages, of these kinds, or NULL */
+static XenGrantShare *find_kept(XenGrantMap *map, uint32_t kinds,
+                                uint64_t least, uint64_t most)
 {
     XenGrantShare *found = NULL;
     GList *link;
@@ -63,7 +78,8 @@ static XenGrantShare *find_kept(XenGrantMap *map, uint64_t least,
     for (link = map->kept.head; link; link = link->next) {
         XenGrantShare *share = link->data;
 
-        if (share->pages >= least && share->pages <= most &&
+        if ((kinds & kind_of(share->writable)) &&
+            share->pages >= least && share->pages <= most &&
             (!found || share->pages < found->pages)) {
             found = share;
         }
@@ -74,7 +90,8 @@ static XenGrantShare *find_kept(XenGrantMap *map, uint64_t least,
 /* Give the smallest idle share up; returns whether that was possible */
 static bool give_up(XenGrantMap *map)
 {
-    XenGrantShare *share = find_kept(map, 1, UINT32_MAX);
+    XenGrantShare *share = find_kept(map, SHARE_READ | SHARE_WRITE, 1,
+                                     UINT32_MAX);
 
     if (!share ||
         map->abandoned_pages + share->pages > map->config.max_pages) {
@@ -94,7 +111,8 @@ static bool has_room(const XenGrantMap *map, uint32_t pages)
 int32_t xen_grant_share_room(XenGrantMap *map, uint32_t pages)
 {
     if (!map->ops.share) {
-        return -EOPNOTSUPP;
+        return xen_grant_map_fail(map, -EOPNOTSUPP, XEN_PGDIR_CAUSE_CALLER,
+                                  "the mapper cannot share pages");
     }
     if (map->shared_pages + pages > map->config.max_pages) {
         return xen_grant_map_full(map, XEN_PGDIR_FULL_PAGES);
@@ -103,7 +121,7 @@ int32_t xen_grant_share_room(XenGrantMap *map, uint32_t pages)
 }
 
 /* Pages that were never the guest's, at the cost of idle ones if need be */
-static int32_t share_more(XenGrantMap *map, uint32_t pages,
+static int32_t share_more(XenGrantMap *map, uint32_t pages, bool writable,
                           XenGrantShare **share)
 {
     int32_t ret;
@@ -119,21 +137,22 @@ static int32_t share_more(XenGrantMap *map, uint32_t pages,
             return ret;
         }
     }
-    ret = share_new(map, pages, share);
+    ret = share_new(map, pages, writable, share);
     if (ret == 0) {
         map->shared_pages += pages;
     }
     return ret;
 }
 
-int32_t xen_grant_share_get(XenGrantMap *map, uint32_t pages,
+int32_t xen_grant_share_get(XenGrantMap *map, uint32_t pages, bool writable,
                             XenGrantShare **share)
 {
-    XenGrantShare *kept = find_kept(map, pages, 2ull * pages);
+    uint32_t kind = kind_of(writable);
+    XenGrantShare *kept = find_kept(map, kind, pages, 2ull * pages);
     int32_t ret;
 
     if (!kept && !has_room(map, pages)) {
-        kept = find_kept(map, pages, UINT32_MAX);
+        kept = find_kept(map, kind, pages, UINT32_MAX);
     }
     if (kept) {
         g_queue_unlink(&map->kept, &kept->link);
@@ -142,7 +161,7 @@ int32_t xen_grant_share_get(XenGrantMap *map, uint32_t pages,
         memset(kept->addr, 0, (size_t)pages * XEN_PGDIR_PAGE_SIZE);
         *share = kept;
     } else {
-        ret = share_more(map, pages, share);
+        ret = share_more(map, pages, writable, share);
         if (ret) {
             return ret;
         }

@@ -18,11 +18,13 @@
 /*
  * @xgs: opened when pages are shared for the first time: few need it, and
  *     the kernel's half of it may not be there
+ * @borrowed: the handles are the caller's
  */
 typedef struct Grants {
     xengnttab_handle *xgt;
     xengntshr_handle *xgs;
     uint32_t domid;
+    bool borrowed;
 } Grants;
 
 /* The libraries set errno, but a NULL without it must not pass for success */
@@ -52,8 +54,8 @@ static void grants_unmap(void *opaque, void *addr, const uint32_t *refs,
     xengnttab_unmap(grants->xgt, addr, count);
 }
 
-static int32_t grants_share(void *opaque, uint32_t count, uint32_t *refs,
-                            void **addr)
+static int32_t grants_share(void *opaque, uint32_t count, uint32_t writable,
+                            uint32_t *refs, void **addr)
 {
     Grants *grants = opaque;
 
@@ -64,7 +66,8 @@ static int32_t grants_share(void *opaque, uint32_t count, uint32_t *refs,
             return error_of(ENODEV);
         }
     }
-    *addr = xengntshr_share_pages(grants->xgs, grants->domid, count, refs, 1);
+    *addr = xengntshr_share_pages(grants->xgs, grants->domid, count, refs,
+                                   writable);
     return *addr ? 0 : error_of(ENOMEM);
 }
 
@@ -91,24 +94,40 @@ static void grants_destroy(void *opaque)
 {
     Grants *grants = opaque;
 
-    if (grants->xgs) {
-        xengntshr_close(grants->xgs);
+    if (!grants->borrowed) {
+        if (grants->xgs) {
+            xengntshr_close(grants->xgs);
+        }
+        xengnttab_close(grants->xgt);
     }
-    xengnttab_close(grants->xgt);
     g_free(grants);
+}
+
+/* @grants is freed if that fails */
+static int32_t new_mapper(Grants *grants, const XenPgdirConfig *config,
+                          XenPgdirMapper **mapper)
+{
+    bool shares = grants->xgs || !grants->borrowed;
+    const XenPgdirGrantOps ops = {
+        .size = sizeof(ops),
+        .map = grants_map,
+        .unmap = grants_unmap,
+        .destroy = grants_destroy,
+        .share = shares ? grants_share : NULL,
+        .unshare = shares ? grants_unshare : NULL,
+        .replace = grants_replace,
+    };
+    int32_t ret = xen_pgdir_mapper_new(&ops, grants, config, mapper);
+
+    if (ret) {
+        grants_destroy(grants);
+    }
+    return ret;
 }
 
 int32_t xen_pgdir_mapper_open(uint32_t domid, const XenPgdirConfig *config,
                               XenPgdirMapper **mapper)
 {
-    static const XenPgdirGrantOps ops = {
-        .map = grants_map,
-        .unmap = grants_unmap,
-        .destroy = grants_destroy,
-        .share = grants_share,
-        .unshare = grants_unshare,
-        .replace = grants_replace,
-    };
     Grants *grants;
     int32_t ret;
 
@@ -124,9 +143,24 @@ int32_t xen_pgdir_mapper_open(uint32_t domid, const XenPgdirConfig *config,
         g_free(grants);
         return ret;
     }
-    ret = xen_pgdir_mapper_new(&ops, grants, config, mapper);
-    if (ret) {
-        grants_destroy(grants);
+    return new_mapper(grants, config, mapper);
+}
+
+int32_t xen_pgdir_mapper_open_handles(struct xengntdev_handle *xgt,
+                                      struct xengntdev_handle *xgs,
+                                      uint32_t domid,
+                                      const XenPgdirConfig *config,
+                                      XenPgdirMapper **mapper)
+{
+    Grants *grants;
+
+    if (!xgt || domid >= DOMID_FIRST_RESERVED) {
+        return -EINVAL;
     }
-    return ret;
+    grants = g_new0(Grants, 1);
+    grants->xgt = xgt;
+    grants->xgs = xgs;
+    grants->domid = domid;
+    grants->borrowed = true;
+    return new_mapper(grants, config, mapper);
 }

@@ -10,7 +10,7 @@
 
 #include "qemu/osdep.h"
 #include <wchar.h>
-#include "grant-map.h"
+#include "pgdir-buffer.h"
 
 /* A directory page, as struct xendispl_page_directory lays it out */
 typedef struct XenPgdirPage {
@@ -20,26 +20,49 @@ typedef struct XenPgdirPage {
 
 QEMU_BUILD_BUG_ON(sizeof(XenPgdirPage) != XEN_PGDIR_PAGE_SIZE);
 
-struct XenPgdirBuffer {
-    XenGrantObject object;
-    uint64_t size;
-    uint32_t refcount;
-};
-
-uint32_t xen_pgdir_abi_version(void)
+/*
+ * Take over a struct of a caller that may be older or newer than the library:
+ * fields that it does not have are 0, and those that we do not have must be.
+ * @least: bytes that any caller's has
+ */
+static bool take_struct(void *to, uint32_t to_size, const void *from,
+                        uint32_t least)
 {
-    return XEN_PGDIR_ABI_VERSION;
+    const uint8_t *bytes = from;
+    uint32_t size, i;
+
+    memcpy(&size, from, sizeof(size));
+    if (size < least) {
+        return false;
+    }
+    for (i = to_size; i < size; i++) {
+        if (bytes[i]) {
+            return false;
+        }
+    }
+    memset(to, 0, to_size);
+    memcpy(to, from, MIN(size, to_size));
+    return true;
 }
 
 int32_t xen_pgdir_mapper_new(const XenPgdirGrantOps *ops, void *opaque,
                              const XenPgdirConfig *config,
                              XenPgdirMapper **mapper)
 {
-    if (!ops->map || !ops->unmap || !ops->share != !ops->unshare ||
-        !config->max_pages || !config->max_buffer_pages) {
+    XenPgdirGrantOps o;
+    XenPgdirConfig c;
+
+    if (!take_struct(&o, sizeof(o), ops,
+                     offsetof(XenPgdirGrantOps, destroy)) ||
+        !take_struct(&c, sizeof(c), config,
+                     offsetof(XenPgdirConfig, max_map_count))) {
         return -EINVAL;
     }
-    *mapper = xen_grant_map_new(ops, opaque, config);
+    if (!o.map || !o.unmap || !o.share != !o.unshare ||
+        !c.max_pages || !c.max_buffer_pages) {
+        return -EINVAL;
+    }
+    *mapper = xen_grant_map_new(&o, opaque, &c);
     return 0;
 }
 
@@ -54,9 +77,13 @@ void xen_pgdir_mapper_unref(XenPgdirMapper *mapper)
 }
 
 void xen_pgdir_mapper_stats(const XenPgdirMapper *mapper,
-                            XenPgdirStats *stats)
+                            XenPgdirStats *stats, uint32_t size)
 {
-    xen_grant_map_stats(mapper, stats);
+    XenPgdirStats all;
+
+    xen_grant_map_stats(mapper, &all);
+    memset(stats, 0, size);
+    memcpy(stats, &all, MIN(size, sizeof(all)));
 }
 
 uint32_t xen_pgdir_mapper_full(const XenPgdirMapper *mapper)
@@ -101,6 +128,14 @@ static bool any_zero(const uint32_t *refs, uint32_t count)
     return wmemchr((const wchar_t *)refs, 0, count);
 }
 
+/* @dirs: how many directory pages there are, counted from 0 */
+static int32_t no_link(XenPgdirMapper *mapper, uint32_t dirs)
+{
+    return xen_grant_map_fail(mapper, -EINVAL, XEN_PGDIR_CAUSE_GUEST,
+                              "directory page %" PRIu32 " is missing: its "
+                              "reference is 0", dirs);
+}
+
 /*
  * Only as many directory pages are followed as the data pages need: a chain
  * that loops is harmless, and what comes after the last page is ignored.
@@ -108,12 +143,12 @@ static bool any_zero(const uint32_t *refs, uint32_t count)
 static int32_t walk(XenPgdirMapper *mapper, uint32_t dir_ref,
                     uint32_t *refs, uint32_t count)
 {
-    uint32_t n;
+    uint32_t dirs = 0, n;
     int32_t ret;
 
     while (count) {
         if (!dir_ref) {
-            return -EINVAL;
+            return no_link(mapper, dirs);
         }
         n = MIN(count, XEN_PGDIR_REFS_PER_PAGE);
         ret = read_page(mapper, dir_ref, refs, n, &dir_ref);
@@ -121,8 +156,11 @@ static int32_t walk(XenPgdirMapper *mapper, uint32_t dir_ref,
             return ret;
         }
         if (any_zero(refs, n)) {
-            return -EINVAL;
+            return xen_grant_map_fail(mapper, -EINVAL, XEN_PGDIR_CAUSE_GUEST,
+                                      "directory page %" PRIu32 " has a data "
+                                      "reference of 0", dirs);
         }
+        dirs++;
         refs += n;
         count -= n;
     }
@@ -137,12 +175,28 @@ static int32_t count_pages(XenPgdirMapper *mapper, uint64_t size,
 
     pages += size % XEN_PGDIR_PAGE_SIZE != 0;
     if (!pages) {
-        return -EINVAL;
+        return xen_grant_map_fail(mapper, -EINVAL, XEN_PGDIR_CAUSE_CALLER,
+                                  "the size of the buffer is 0");
     }
     if (pages > mapper->config.max_buffer_pages) {
+        xen_grant_map_fail(mapper, -E2BIG, XEN_PGDIR_CAUSE_BUDGET,
+                           "a buffer of %" PRIu64 " pages is larger than "
+                           "max_buffer_pages: %" PRIu32, pages,
+                           mapper->config.max_buffer_pages);
+        mapper->error.limit = XEN_PGDIR_FULL_BUFFER;
         return -E2BIG;
     }
     *count = pages;
+    return 0;
+}
+
+static int32_t check_flags(XenPgdirMapper *mapper, uint32_t flags,
+                           uint32_t known)
+{
+    if (flags & ~known) {
+        return xen_grant_map_fail(mapper, -EINVAL, XEN_PGDIR_CAUSE_CALLER,
+                                  "unknown flags: 0x%" PRIx32, flags & ~known);
+    }
     return 0;
 }
 
@@ -153,6 +207,7 @@ static XenPgdirBuffer *buffer_alloc(XenPgdirMapper *mapper, uint64_t size)
 
     buffer->size = size;
     buffer->refcount = 1;
+    buffer->live = true;
     mapper->stats.buffers++;
     return buffer;
 }
@@ -165,8 +220,9 @@ int32_t xen_pgdir_buffer_new(XenPgdirMapper *mapper, uint32_t dir_ref,
     uint32_t pages;
     int32_t ret;
 
-    if (flags & ~XEN_PGDIR_WRITABLE) {
-        return -EINVAL;
+    ret = check_flags(mapper, flags, XEN_PGDIR_WRITABLE);
+    if (ret) {
+        return ret;
     }
     ret = count_pages(mapper, size, &pages);
     if (ret) {
@@ -174,7 +230,7 @@ int32_t xen_pgdir_buffer_new(XenPgdirMapper *mapper, uint32_t dir_ref,
     }
     refs = g_try_new(uint32_t, pages);
     if (!refs) {
-        return -ENOMEM;
+        return xen_grant_map_no_memory(mapper);
     }
     ret = walk(mapper, dir_ref, refs, pages);
     if (ret) {
@@ -222,12 +278,12 @@ static int32_t chain_map(XenPgdirMapper *mapper, uint32_t dir_ref,
     chain->refs = g_try_new(uint32_t, pages);
     chain->addrs = g_try_new(XenPgdirPage *, pages);
     if (!chain->refs || !chain->addrs) {
-        ret = -ENOMEM;
+        ret = xen_grant_map_no_memory(mapper);
         goto fail;
     }
     while (chain->pages < pages) {
         ret = dir_ref ? xen_grant_map_page(mapper, dir_ref, true, &addr)
-                      : -EINVAL;
+                      : no_link(mapper, chain->pages);
         if (ret) {
             goto fail;
         }
@@ -259,13 +315,19 @@ static void chain_fill(XenPgdirChain *chain, const uint32_t *refs,
 }
 
 int32_t xen_pgdir_buffer_new_shared(XenPgdirMapper *mapper, uint32_t dir_ref,
-                                    uint64_t size, XenPgdirBuffer **buffer)
+                                    uint64_t size, uint32_t flags,
+                                    XenPgdirBuffer **buffer)
 {
+    bool guest_writes = !(flags & XEN_PGDIR_GUEST_READS);
     XenGrantShare *share;
     XenPgdirChain chain;
     uint32_t pages;
     int32_t ret;
 
+    ret = check_flags(mapper, flags, XEN_PGDIR_GUEST_READS);
+    if (ret) {
+        return ret;
+    }
     ret = count_pages(mapper, size, &pages);
     if (ret) {
         return ret;
@@ -281,7 +343,7 @@ int32_t xen_pgdir_buffer_new_shared(XenPgdirMapper *mapper, uint32_t dir_ref,
         return ret;
     }
     /* Nothing can fail once the guest sees the first reference */
-    ret = xen_grant_share_get(mapper, pages, &share);
+    ret = xen_grant_share_get(mapper, pages, guest_writes, &share);
     if (ret == 0) {
         chain_fill(&chain, share->refs, pages);
     }
@@ -291,6 +353,7 @@ int32_t xen_pgdir_buffer_new_shared(XenPgdirMapper *mapper, uint32_t dir_ref,
     }
 
     *buffer = buffer_alloc(mapper, size);
+    (*buffer)->shared = true;
     xen_grant_map_object_init_shared(&(*buffer)->object, mapper, pages, share);
     return 0;
 }
@@ -313,46 +376,12 @@ void xen_pgdir_buffer_unref(XenPgdirBuffer *buffer)
 
 void xen_pgdir_buffer_revoke(XenPgdirBuffer *buffer)
 {
-    xen_grant_map_object_revoke(&buffer->object);
-}
-
-uint64_t xen_pgdir_buffer_size(const XenPgdirBuffer *buffer)
-{
-    return buffer->size;
-}
-
-uint32_t xen_pgdir_buffer_pages(const XenPgdirBuffer *buffer)
-{
-    return buffer->object.pages;
-}
-
-/* Whether a window may be looked at: 0, -ESTALE or -EINVAL */
-static int32_t check_window(const XenPgdirBuffer *buffer, uint64_t offset,
-                            uint64_t length)
-{
-    uint64_t end = (uint64_t)buffer->object.pages * XEN_PGDIR_PAGE_SIZE;
-
-    if (!buffer->object.refs && !buffer->object.share) {
-        return -ESTALE;
+    if (buffer->retiring) {
+        xen_grant_buffer_end_retiring(buffer, -ECANCELED);
+    } else {
+        buffer->live = false;
+        xen_grant_map_object_revoke(&buffer->object);
     }
-    if (!length || offset >= end || length > end - offset) {
-        return -EINVAL;
-    }
-    return 0;
-}
-
-int32_t xen_pgdir_buffer_is_copied(const XenPgdirBuffer *buffer,
-                                   uint64_t offset, uint64_t length)
-{
-    uint32_t limit = buffer->object.map->config.max_map_count;
-    int32_t ret = check_window(buffer, offset, length);
-
-    if (ret || buffer->object.scattered) {
-        return ret ? ret : 1;
-    }
-    return limit && !buffer->object.share &&
-           (offset + length - 1) / XEN_PGDIR_PAGE_SIZE -
-           offset / XEN_PGDIR_PAGE_SIZE >= limit;
 }
 
 int32_t xen_pgdir_buffer_view(XenPgdirBuffer *buffer, uint64_t offset,
@@ -362,7 +391,7 @@ int32_t xen_pgdir_buffer_view(XenPgdirBuffer *buffer, uint64_t offset,
     uint32_t first, last;
     int32_t ret;
 
-    ret = check_window(buffer, offset, length);
+    ret = xen_grant_buffer_check(buffer, offset, length);
     if (ret) {
         return ret;
     }
@@ -381,11 +410,17 @@ int32_t xen_pgdir_buffer_read(XenPgdirBuffer *buffer, uint64_t offset,
 {
     int32_t ret;
 
-    ret = check_window(buffer, offset, length);
+    ret = xen_grant_buffer_check(buffer, offset, length);
     if (ret) {
         return ret;
     }
     return xen_grant_map_copy(&buffer->object, offset, dst, NULL, length);
+}
+
+static int32_t read_only(XenPgdirMapper *mapper)
+{
+    return xen_grant_map_fail(mapper, -EACCES, XEN_PGDIR_CAUSE_CALLER,
+                              "the buffer is read-only");
 }
 
 int32_t xen_pgdir_buffer_write(XenPgdirBuffer *buffer, uint64_t offset,
@@ -393,12 +428,12 @@ int32_t xen_pgdir_buffer_write(XenPgdirBuffer *buffer, uint64_t offset,
 {
     int32_t ret;
 
-    ret = check_window(buffer, offset, length);
+    ret = xen_grant_buffer_check(buffer, offset, length);
     if (ret) {
         return ret;
     }
     if (!buffer->object.writable) {
-        return -EACCES;
+        return read_only(buffer->object.map);
     }
     return xen_grant_map_copy(&buffer->object, offset, NULL, src, length);
 }
@@ -416,17 +451,20 @@ void xen_pgdir_view_unref(XenPgdirView *view)
     }
 }
 
-int32_t xen_pgdir_view_is_copy(const XenPgdirView *view)
-{
-    return xen_grant_map_is_copy(view);
-}
-
-int32_t xen_pgdir_view_is_lost(const XenPgdirView *view)
-{
-    return view->lost;
-}
-
 int32_t xen_pgdir_view_sync(XenPgdirView *view)
 {
     return xen_grant_map_sync(view);
+}
+
+int32_t xen_pgdir_view_flush(XenPgdirView *view)
+{
+    if (!xen_grant_map_is_copy(view)) {
+        return 0;
+    }
+    if (!view->object) {
+        return xen_grant_map_fail(view->map, -ESTALE, XEN_PGDIR_CAUSE_CALLER,
+                                  "the buffer was revoked");
+    }
+    return view->object->writable ? xen_grant_map_flush(view)
+                                  : read_only(view->map);
 }

@@ -162,7 +162,7 @@ static int dbuf_get_pages(XenDisplif *card,
         return refuse(why, -EINVAL, "allocation with a data offset");
     }
     ret = xen_pgdir_buffer_new_shared(card->mapper, req->gref_directory,
-                                      geometry->size, pages);
+                                      geometry->size, 0, pages);
     return ret < 0 ? refuse(why, ret, "buffer cannot be allocated") : 0;
 }
 

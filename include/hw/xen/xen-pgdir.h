@@ -12,7 +12,25 @@
  *
  * The interface needs nothing of QEMU and no macros: opaque handles,
  * fixed-width integers, and results of 0 or a negative errno value.
- * A mapper and all that hangs on it belong to one thread at a time.
+ *
+ * Growth: a struct that the caller fills starts with its own size, and a
+ * function that fills one takes the size as an argument.  Later versions of
+ * the library may add fields at the end.  Fields that an older caller does not
+ * have are 0 for the library; fields that an older library does not have must
+ * be 0, or the call fails with -EINVAL.
+ *
+ * Threads: a mapper, its buffers and its views may be used by one thread at a
+ * time; the caller locks.  Different mappers are independent, as the library
+ * has no global state.  Memory that a view points to may be read and written
+ * by any thread while a reference to the view is held, even while another
+ * thread revokes the buffer, if the mapper has a @replace operation.
+ *
+ * Re-entrancy: grant operations may not call the library for their mapper.  The
+ * function that xen_pgdir_buffer_retire() takes may.
+ *
+ * Fork: a child process may not use a mapper of its parent, nor look at its
+ * views: the kernel does not give it the mappings.  It should exec() or
+ * _exit().
  *
  * Copyright (c) 2026 The Xen PV display and sound for QEMU authors
  */
@@ -26,8 +44,18 @@
 extern "C" {
 #endif
 
-/* XEN_PGDIR_ABI_VERSION: what xen_pgdir_abi_version() returns for this file */
-#define XEN_PGDIR_ABI_VERSION   1u
+/* Of <sys/uio.h> */
+struct iovec;
+
+/* What xengnttab_handle and xengntshr_handle of <xengnttab.h> are */
+struct xengntdev_handle;
+
+/*
+ * XEN_PGDIR_ABI_VERSION: what xen_pgdir_abi_version() returns for this file:
+ * 100 times the major version, and the minor one.  The soname has the major
+ * version.
+ */
+#define XEN_PGDIR_ABI_VERSION   100u
 
 /* XEN_PGDIR_PAGE_SIZE: bytes of a page, of the protocol and of a grant */
 #define XEN_PGDIR_PAGE_SIZE     4096u
@@ -38,12 +66,50 @@ extern "C" {
 /* XEN_PGDIR_MAX_MAPPINGS: what XenPgdirConfig.max_mappings is if it is 0 */
 #define XEN_PGDIR_MAX_MAPPINGS  256u
 
-/* XEN_PGDIR_FULL_...: which limit a -ENOSPC was for: xen_pgdir_mapper_full() */
+/*
+ * XEN_PGDIR_FULL_...: which limit of XenPgdirConfig was reached: max_pages,
+ * max_mappings or max_buffer_pages
+ */
 #define XEN_PGDIR_FULL_PAGES    1u
 #define XEN_PGDIR_FULL_MAPPINGS 2u
+#define XEN_PGDIR_FULL_BUFFER   3u
 
-/* XEN_PGDIR_WRITABLE: buffer flag: map the data pages for writing, too */
+/*
+ * XEN_PGDIR_CAUSE_...: who caused an error, see struct XenPgdirError
+ *
+ * CALLER: an argument is wrong, or the call is not allowed now.
+ * GUEST: the directory is wrong, or a reference cannot be mapped as asked.
+ * BUDGET: a limit of XenPgdirConfig was reached.
+ * HOST: the kernel, the hypervisor or an operation refused, or memory ran out.
+ */
+#define XEN_PGDIR_CAUSE_NONE    0u
+#define XEN_PGDIR_CAUSE_CALLER  1u
+#define XEN_PGDIR_CAUSE_GUEST   2u
+#define XEN_PGDIR_CAUSE_BUDGET  3u
+#define XEN_PGDIR_CAUSE_HOST    4u
+
+/*
+ * XEN_PGDIR_WRITABLE: flag of xen_pgdir_buffer_new(): map the data pages for
+ * writing, too
+ */
 #define XEN_PGDIR_WRITABLE      1u
+
+/*
+ * XEN_PGDIR_GUEST_READS: flag of xen_pgdir_buffer_new_shared(): the guest may
+ * read the pages, but not write them
+ */
+#define XEN_PGDIR_GUEST_READS   2u
+
+/*
+ * XEN_PGDIR_STATE_...: of a buffer
+ *
+ * LIVE: it can be looked at.
+ * RETIRING: only views that are held go on: xen_pgdir_buffer_retire().
+ * REVOKED: the guest has its pages back: xen_pgdir_buffer_revoke().
+ */
+#define XEN_PGDIR_STATE_LIVE     0u
+#define XEN_PGDIR_STATE_RETIRING 1u
+#define XEN_PGDIR_STATE_REVOKED  2u
 
 /**
  * typedef XenPgdirMapper - one foreign domain: operations, budget, cache
@@ -61,8 +127,20 @@ typedef struct XenPgdirBuffer XenPgdirBuffer;
 typedef struct XenPgdirView XenPgdirView;
 
 /**
+ * typedef XenPgdirRetired - a buffer that was to retire is revoked now
+ * @opaque: from xen_pgdir_buffer_retire()
+ * @status: 0 when the last view was let go; -ETIMEDOUT when
+ *     xen_pgdir_mapper_expire() and -ECANCELED when xen_pgdir_buffer_revoke()
+ *     took the pages before that
+ *
+ * It may call any function of the library.
+ */
+typedef void (*XenPgdirRetired)(void *opaque, int32_t status);
+
+/**
  * struct XenPgdirGrantOps - how grants of the foreign domain are mapped
  *
+ * @size: sizeof(XenPgdirGrantOps)
  * @map: map @count references as one contiguous range of pages and store its
  *     address in @addr.  All or nothing.  @writable is 0 or 1; a mapping that
  *     is not writable must be enforced as such.  Returns 0 or a negative
@@ -72,42 +150,48 @@ typedef struct XenPgdirView XenPgdirView;
  *     XenPgdirConfig.max_map_count.  Where there is a @map_page, -EOPNOTSUPP
  *     says that these pages cannot be mapped as one range: views of the buffer
  *     are host copies then, and so is a view that there is no room for.
+ *     -EINVAL and -EFAULT count as the guest's fault, all others as the
+ *     host's.
  * @unmap: undo one @map; @addr, @refs and @count are the same as there.
  *     Cannot fail.
  * @destroy: called once, with the last reference to the mapper; may be NULL.
  * @share: allocate @count zeroed pages of the host's, at one contiguous
- *     address, and grant each of them for writing to the foreign domain;
- *     store the references in @refs and the address in @addr.  All or
- *     nothing.  Returns 0 or a negative errno value.  May be NULL, and then
+ *     address, and grant each of them to the foreign domain, for reading alone
+ *     if @writable is 0, and for writing, too, if it is 1; store the references
+ *     in @refs and the address in @addr.  All or nothing.  Returns 0 or a
+ *     negative errno value.  May be NULL, and then
  *     xen_pgdir_buffer_new_shared() fails.
  * @unshare: undo one @share; @addr, @refs and @count are the same as there.
  *     The address is unmapped.  Pages that the foreign domain still has
  *     mapped must stay what they are until it lets go of them.  Cannot fail.
  *     NULL if and only if @share is.
  * @replace: as @unmap, but anonymous memory of the same size, at @copy, takes
- *     the place of the pages by mremap(), with no moment between at which
- *     somebody else's mmap() might get the address.  Returns 0, and then @copy
- *     is used up; or a negative errno value, and then nothing has changed; or
- *     1 when the grants are unmapped, but the address is free and @copy where
- *     it was.  May be NULL: pages that a view still looks at are then unmapped
- *     first and replaced afterwards.  In either of the last cases the address
- *     may be lost (see xen_pgdir_view_is_lost()), and another thread that
- *     reads the view meanwhile faults.
+ *     the place of the pages by mremap() with MREMAP_FIXED, with no moment
+ *     between at which somebody else's mmap() might get the address.  Returns
+ *     0, and then the memory belongs to the library at its new address, and
+ *     none is at @copy; or a negative errno value, and then nothing has
+ *     changed; or 1 when the grants are unmapped, but the address is free and
+ *     @copy where it was.  May be NULL: pages that a view still looks at are
+ *     then unmapped first and replaced afterwards.  In either of the last cases
+ *     the address may be lost (see xen_pgdir_view_is_lost()), and another
+ *     thread that reads the view meanwhile faults.
  * @map_page: map one reference for the library's own use: to read a directory,
  *     or to copy.  No view looks at it, so it may be where the process has the
  *     guest's memory anyway, and takes no area of memory.  Otherwise as @map,
  *     and undone by @unmap.  May be NULL: @map is used for that, too.
  *
- * No operation may call the library for the same mapper.
+ * No operation may call the library for the same mapper.  @destroy is called
+ * by whatever function drops the last reference.
  */
 typedef struct XenPgdirGrantOps {
+    uint32_t size;
     int32_t (*map)(void *opaque, const uint32_t *refs, uint32_t count,
                    uint32_t writable, void **addr);
     void (*unmap)(void *opaque, void *addr, const uint32_t *refs,
                   uint32_t count);
     void (*destroy)(void *opaque);
-    int32_t (*share)(void *opaque, uint32_t count, uint32_t *refs,
-                     void **addr);
+    int32_t (*share)(void *opaque, uint32_t count, uint32_t writable,
+                     uint32_t *refs, void **addr);
     void (*unshare)(void *opaque, void *addr, const uint32_t *refs,
                     uint32_t count);
     int32_t (*replace)(void *opaque, void *addr, const uint32_t *refs,
@@ -119,6 +203,7 @@ typedef struct XenPgdirGrantOps {
 /**
  * struct XenPgdirConfig - limits of a mapper
  *
+ * @size: sizeof(XenPgdirConfig)
  * @max_pages: the budget: how many data pages may be mapped at once.
  *     Mappings that nobody pins are kept until the budget wants them.
  *     Host copies (including those left by revoked views) and shared pages
@@ -138,6 +223,7 @@ typedef struct XenPgdirGrantOps {
  *     copies it takes at least 2 to make one.
  */
 typedef struct XenPgdirConfig {
+    uint32_t size;
     uint32_t max_pages;
     uint32_t max_buffer_pages;
     uint32_t max_map_count;
@@ -173,6 +259,7 @@ typedef struct XenPgdirConfig {
  * @max_mappings: how many there may be
  * @max_pages: the budget of pages
  * @copied_bytes: what was copied into views that are host copies
+ * @retiring: buffers that retire now
  */
 typedef struct XenPgdirStats {
     uint64_t map_calls;
@@ -195,7 +282,25 @@ typedef struct XenPgdirStats {
     uint64_t max_mappings;
     uint64_t max_pages;
     uint64_t copied_bytes;
+    uint64_t retiring;
 } XenPgdirStats;
+
+/**
+ * struct XenPgdirError - the last failure of a function on a mapper, or on a
+ * buffer or view of it
+ *
+ * @message: a sentence for a log, in English.  It holds until the next call on
+ *     the mapper, and is never NULL.
+ * @status: the negative errno value that was returned, or 0: nothing failed
+ * @cause: XEN_PGDIR_CAUSE_...
+ * @limit: XEN_PGDIR_FULL_... if the cause is a budget, else 0
+ */
+typedef struct XenPgdirError {
+    const char *message;
+    int32_t status;
+    uint32_t cause;
+    uint32_t limit;
+} XenPgdirError;
 
 /**
  * xen_pgdir_abi_version: the version of the interface that is linked
@@ -211,9 +316,10 @@ uint32_t xen_pgdir_abi_version(void);
  * @config: limits; copied
  * @mapper: where to store the new mapper; its one reference is the caller's
  *
- * Returns: 0, -EINVAL for a zero limit (other than @max_map_count) or a
- * missing operation (but for those that may be NULL), -ENOMEM.  On failure
- * @ops->destroy is not called.
+ * Returns: 0; or -EINVAL for a limit of 0 (other than @max_map_count and
+ * @max_mappings), a missing operation (but for those that may be NULL), or a
+ * size that is too small, or that has more fields than the library knows and
+ * they are not 0.  On failure @ops->destroy is not called.
  */
 int32_t xen_pgdir_mapper_new(const XenPgdirGrantOps *ops, void *opaque,
                              const XenPgdirConfig *config,
@@ -242,6 +348,28 @@ int32_t xen_pgdir_mapper_open(uint32_t domid, const XenPgdirConfig *config,
                               XenPgdirMapper **mapper);
 
 /**
+ * xen_pgdir_mapper_open_handles: the same over handles of the caller's
+ * @xgt: a xengnttab_handle
+ * @xgs: a xengntshr_handle, or NULL: xen_pgdir_buffer_new_shared() fails
+ * @domid: the foreign domain's number
+ * @config: limits; copied
+ * @mapper: where to store the new mapper; its one reference is the caller's
+ *
+ * For programs that open all devices before they drop privileges, or that use
+ * the handles for something else as well.  The handles stay the caller's, and
+ * must stay open until the mapper, its buffers and its views are gone.
+ *
+ * The function is in the library libxenpgdir; QEMU has operations of its own.
+ *
+ * Returns: 0; -EINVAL for an @xgt of NULL, or as xen_pgdir_mapper_open().
+ */
+int32_t xen_pgdir_mapper_open_handles(struct xengntdev_handle *xgt,
+                                      struct xengntdev_handle *xgs,
+                                      uint32_t domid,
+                                      const XenPgdirConfig *config,
+                                      XenPgdirMapper **mapper);
+
+/**
  * xen_pgdir_mapper_ref: take one more reference
  * @mapper: the mapper
  *
@@ -260,9 +388,24 @@ void xen_pgdir_mapper_unref(XenPgdirMapper *mapper);
  * xen_pgdir_mapper_stats: read the counters
  * @mapper: the mapper
  * @stats: where to store them
+ * @size: sizeof(XenPgdirStats) of the caller: no more bytes are written.
+ *     Counters that the library does not have become 0.
  */
 void xen_pgdir_mapper_stats(const XenPgdirMapper *mapper,
-                            XenPgdirStats *stats);
+                            XenPgdirStats *stats, uint32_t size);
+
+/**
+ * xen_pgdir_mapper_error: tell what failed last, and why
+ * @mapper: the mapper
+ * @error: where to store it
+ * @size: sizeof(XenPgdirError) of the caller, as for xen_pgdir_mapper_stats()
+ *
+ * To be called right after a function that failed: a later one that succeeds
+ * may have tried something before that failed.  Functions that make a mapper
+ * have none to ask; what they return says all.
+ */
+void xen_pgdir_mapper_error(const XenPgdirMapper *mapper,
+                            XenPgdirError *error, uint32_t size);
 
 /**
  * xen_pgdir_mapper_full: which limit left no room
@@ -282,6 +425,19 @@ uint32_t xen_pgdir_mapper_full(const XenPgdirMapper *mapper);
  * @mapper: the mapper
  */
 void xen_pgdir_mapper_trim(XenPgdirMapper *mapper);
+
+/**
+ * xen_pgdir_mapper_expire: revoke the buffers whose time to retire is over
+ * @mapper: the mapper
+ * @now: the time, of the clock that was used for xen_pgdir_buffer_retire()
+ *
+ * Each buffer whose deadline is not after @now is revoked, and its function
+ * called with -ETIMEDOUT.  The library has no clock and no thread: its caller
+ * sets a timer.
+ *
+ * Returns: the next deadline, or UINT64_MAX if there is none.
+ */
+uint64_t xen_pgdir_mapper_expire(XenPgdirMapper *mapper, uint64_t now);
 
 /**
  * xen_pgdir_buffer_new: walk a directory and make a buffer of it
@@ -310,11 +466,13 @@ int32_t xen_pgdir_buffer_new(XenPgdirMapper *mapper, uint32_t dir_ref,
  * @mapper: the domain that granted the directory and gets the pages
  * @dir_ref: reference of the first directory page, granted for writing
  * @size: bytes of the buffer, as for xen_pgdir_buffer_new()
+ * @flags: 0 or XEN_PGDIR_GUEST_READS
  * @buffer: where to store the new buffer; its one reference is the caller's
  *
  * This is the backend's allocation of xen/io/displif.h (be-alloc): the guest
  * has linked the directory pages, and gets their data references filled in.
- * The pages are zeroed, and for reading and writing on both sides.  Nothing
+ * The pages are zeroed.  The host may read and write them, and so may the
+ * guest, unless @flags has XEN_PGDIR_GUEST_READS.  Nothing
  * is written before the whole chain is mapped and all pages are shared, so a
  * failure leaves the directory as it was.
  *
@@ -326,13 +484,15 @@ int32_t xen_pgdir_buffer_new(XenPgdirMapper *mapper, uint32_t dir_ref,
  * and its next shared buffer gets them, zeroed.  Only the end of the mapper,
  * or a next buffer for which they are too few, unshares them.
  *
- * Returns: 0; -EOPNOTSUPP without a share operation; -EINVAL for a @size of 0
- * or a chain that ends early; -E2BIG for a buffer beyond @max_buffer_pages;
- * -ENOSPC when what is shared already, or was abandoned, leaves no room in the
- * budget; -ENOMEM; or what the map operation or the share operation returned.
+ * Returns: 0; -EOPNOTSUPP without a share operation; -EINVAL for a @size of 0,
+ * unknown @flags, or a chain that ends early; -E2BIG for a buffer beyond
+ * @max_buffer_pages; -ENOSPC when what is shared already, or was abandoned,
+ * leaves no room in the budget; -ENOMEM; or what the map operation or the share
+ * operation returned.
  */
 int32_t xen_pgdir_buffer_new_shared(XenPgdirMapper *mapper, uint32_t dir_ref,
-                                    uint64_t size, XenPgdirBuffer **buffer);
+                                    uint64_t size, uint32_t flags,
+                                    XenPgdirBuffer **buffer);
 
 /**
  * xen_pgdir_buffer_ref: take one more reference
@@ -365,6 +525,79 @@ void xen_pgdir_buffer_unref(XenPgdirBuffer *buffer);
 void xen_pgdir_buffer_revoke(XenPgdirBuffer *buffer);
 
 /**
+ * xen_pgdir_buffer_retire: revoke a buffer when its last view goes
+ * @buffer: the buffer
+ * @deadline: when xen_pgdir_mapper_expire() revokes it all the same, in any
+ *     clock and unit of the caller's; UINT64_MAX for never
+ * @retired: called once when the buffer is revoked, perhaps before this
+ *     function returns; or NULL
+ * @opaque: handed to it
+ *
+ * For pages that cannot be replaced by a copy while they are in use, as those
+ * that a device reads by DMA.  From now on the buffer is RETIRING: no view of
+ * it can be had, and it cannot be read or written.  Views that are held stay
+ * the guest's pages, and xen_pgdir_view_sync() and xen_pgdir_view_flush() work.
+ * What nobody looks at is unmapped at once, and the rest when the last view is
+ * let go: by xen_pgdir_view_unref(), which then calls @retired.  The backend
+ * answers the guest there.
+ *
+ * The buffer keeps itself alive meanwhile: the caller may drop its reference.
+ *
+ * Returns: 0; -EALREADY if it retires already; -ESTALE if it was revoked.
+ * @retired is called only if the result is 0.
+ */
+int32_t xen_pgdir_buffer_retire(XenPgdirBuffer *buffer, uint64_t deadline,
+                                XenPgdirRetired retired, void *opaque);
+
+/**
+ * xen_pgdir_buffer_state: whether a buffer can be looked at
+ * @buffer: the buffer
+ *
+ * Returns: XEN_PGDIR_STATE_...
+ */
+uint32_t xen_pgdir_buffer_state(const XenPgdirBuffer *buffer);
+
+/**
+ * xen_pgdir_buffer_is_writable: whether the host may write a buffer
+ * @buffer: the buffer
+ *
+ * Returns: 1 if it was made with XEN_PGDIR_WRITABLE or is a shared one, else 0.
+ */
+int32_t xen_pgdir_buffer_is_writable(const XenPgdirBuffer *buffer);
+
+/**
+ * xen_pgdir_buffer_is_shared: whether the pages are the host's
+ * @buffer: the buffer
+ *
+ * Returns: 1 if it was made by xen_pgdir_buffer_new_shared(), else 0.
+ */
+int32_t xen_pgdir_buffer_is_shared(const XenPgdirBuffer *buffer);
+
+/**
+ * xen_pgdir_buffer_mapper: the mapper of a buffer
+ * @buffer: the buffer
+ *
+ * Returns: the mapper, without a reference for the caller.
+ */
+XenPgdirMapper *xen_pgdir_buffer_mapper(const XenPgdirBuffer *buffer);
+
+/**
+ * xen_pgdir_buffer_refs: read the grant references of data pages
+ * @buffer: the buffer
+ * @first: first page
+ * @count: pages
+ * @refs: where to store their references, @count of them
+ *
+ * For other ways to the pages, such as grant copies.  Of a shared buffer they
+ * are the host's grants to the guest.
+ *
+ * Returns: 0; -EINVAL for pages that the buffer does not have; -ESTALE unless
+ * the buffer is LIVE.
+ */
+int32_t xen_pgdir_buffer_refs(const XenPgdirBuffer *buffer, uint32_t first,
+                              uint32_t count, uint32_t *refs);
+
+/**
  * xen_pgdir_buffer_size: bytes of the buffer
  * @buffer: the buffer
  *
@@ -393,13 +626,38 @@ uint32_t xen_pgdir_buffer_pages(const XenPgdirBuffer *buffer);
  * operation, and as long as it is held it is the same view, with one more
  * reference.  A miss maps exactly the pages of the window, in one call.
  *
- * Returns: 0; -EINVAL for a window outside the pages; -ESTALE after
- * revocation; -ENOSPC when what is pinned leaves no room in a budget;
+ * Returns: 0; -EINVAL for a window outside the pages; -ESTALE unless the
+ * buffer is LIVE; -ENOSPC when what is pinned leaves no room in a budget;
  * -ENOMEM; or what the map operation returned.
  */
 int32_t xen_pgdir_buffer_view(XenPgdirBuffer *buffer, uint64_t offset,
                               uint64_t length, XenPgdirView **view,
                               void **data);
+
+/**
+ * xen_pgdir_buffer_view_iov: look at a window of a buffer in pieces
+ * @buffer: the buffer
+ * @offset: first byte
+ * @length: bytes; the same bounds as for a view
+ * @views: where to store the views of the pieces, at most @max; each is a
+ *     reference of the caller's
+ * @iov: where to store the address and the length of each piece, at most @max
+ * @max: how many there is room for
+ * @count: where to store how many there are
+ *
+ * For readv(), writev() and lists of segments.  Where one call maps the whole
+ * window there is one piece, and otherwise there are pieces of at most
+ * XenPgdirConfig.max_map_count pages, so that none has to be a host copy.
+ * Where @map cannot map a range (see there), they are copies all the same:
+ * xen_pgdir_view_is_copy() tells.
+ *
+ * Returns: as xen_pgdir_buffer_view(); or -ENOBUFS if there are more pieces
+ * than @max, and then @count says how many, and nothing else is stored.
+ */
+int32_t xen_pgdir_buffer_view_iov(XenPgdirBuffer *buffer, uint64_t offset,
+                                  uint64_t length, XenPgdirView **views,
+                                  struct iovec *iov, uint32_t max,
+                                  uint32_t *count);
 
 /**
  * xen_pgdir_buffer_is_copied: whether a view would be a host copy
@@ -459,14 +717,50 @@ XenPgdirView *xen_pgdir_view_ref(XenPgdirView *view);
 void xen_pgdir_view_unref(XenPgdirView *view);
 
 /**
+ * xen_pgdir_view_data: where the pages of a view are
+ * @view: the view
+ *
+ * Views of the same pages are one, so that what a view tells of itself is about
+ * its pages: all that the window of xen_pgdir_buffer_view() touches.
+ *
+ * Returns: the address of its first page.
+ */
+void *xen_pgdir_view_data(const XenPgdirView *view);
+
+/**
+ * xen_pgdir_view_offset: where in its buffer a view starts
+ * @view: the view
+ *
+ * Returns: the offset of its first page, in bytes.
+ */
+uint64_t xen_pgdir_view_offset(const XenPgdirView *view);
+
+/**
+ * xen_pgdir_view_length: how much a view shows
+ * @view: the view
+ *
+ * Returns: the size of its pages, in bytes.
+ */
+uint64_t xen_pgdir_view_length(const XenPgdirView *view);
+
+/**
+ * xen_pgdir_view_buffer: which buffer a view shows
+ * @view: the view
+ *
+ * Returns: the buffer, without a reference for the caller; or NULL once it was
+ * revoked.
+ */
+XenPgdirBuffer *xen_pgdir_view_buffer(const XenPgdirView *view);
+
+/**
  * xen_pgdir_view_is_copy: whether the view is a host copy
  * @view: the view
  *
  * A window of more pages than one map call takes, or of pages that cannot be
- * mapped as one range, is a host copy, gathered
- * when nobody held a view of it before; writes to it do not reach the guest
- * (those of xen_pgdir_buffer_write() do).  A view whose buffer was revoked is
- * a copy, too, unless the buffer was a shared one.
+ * mapped as one range, is a host copy, gathered when nobody held a view of it
+ * before; writes to it do not reach the guest before xen_pgdir_view_flush()
+ * (those of xen_pgdir_buffer_write() do).  A view whose buffer was revoked is a
+ * copy, too, unless the buffer was a shared one.
  *
  * There is one copy of a window, however many hold it: each sees what another
  * writes, and what another's xen_pgdir_view_sync() brings.  What
@@ -497,6 +791,20 @@ int32_t xen_pgdir_view_is_lost(const XenPgdirView *view);
  * Returns: 0, or as xen_pgdir_buffer_read().
  */
 int32_t xen_pgdir_view_sync(XenPgdirView *view);
+
+/**
+ * xen_pgdir_view_flush: bring the guest's pages up to date with a copy
+ * @view: the view; nothing is done unless it is a copy
+ *
+ * The counterpart of xen_pgdir_view_sync(), for who writes to a view: the pages
+ * are compared with the copy, and what differs is copied into them.  What the
+ * guest wrote to them since the last sync is lost.  Where a view is the guest's
+ * memory, writes need no flush.
+ *
+ * Returns: 0; -EACCES if the buffer is not writable; -ESTALE if it was revoked;
+ * or as xen_pgdir_buffer_write().  On failure a part may be written.
+ */
+int32_t xen_pgdir_view_flush(XenPgdirView *view);
 
 #ifdef __cplusplus
 }

@@ -26,7 +26,7 @@ def pack_helper(to):
     if done.returncode:
         raise Failure("no libxenpgdir: " + done.stdout)
     built = os.path.join(TOP, "build", "helper")
-    library = os.path.join(built, "root", "lib", "libxenpgdir.so.0")
+    library = os.path.join(built, "root", "lib", "libxenpgdir.so.1")
     os.makedirs(to)
     for file in (library, os.path.join(built, "pgdir-checksum"),
                  os.path.join(TOP, "examples", "pgdir-checksum.py"),

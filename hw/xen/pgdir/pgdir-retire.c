@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Buffers that are revoked when their last view goes
+ *
+ * Copyright (c) 2026 The Xen PV display and sound for QEMU authors
+ */
+
+#include "qemu/osdep.h"
+#include "pgdir-buffer.h"
+
+/* The owner may do anything in its function, so all is done before */
+void xen_grant_buffer_end_retiring(XenPgdirBuffer *buffer, int32_t status)
+{
+    g_queue_unlink(&buffer->object.map->retiring, &buffer->link);
+    buffer->retiring = false;
+    buffer->object.on_idle = NULL;
+    xen_grant_map_object_revoke(&buffer->object);
+    if (buffer->retired) {
+        buffer->retired(buffer->opaque, status);
+    }
+    xen_pgdir_buffer_unref(buffer);
+}
+
+static void last_view_went(XenGrantObject *object)
+{
+    xen_grant_buffer_end_retiring(container_of(object, XenPgdirBuffer, object),
+                                  0);
+}
+
+int32_t xen_pgdir_buffer_retire(XenPgdirBuffer *buffer, uint64_t deadline,
+                                XenPgdirRetired retired, void *opaque)
+{
+    XenPgdirMapper *mapper = buffer->object.map;
+
+    switch (xen_pgdir_buffer_state(buffer)) {
+    case XEN_PGDIR_STATE_RETIRING:
+        return xen_grant_map_fail(mapper, -EALREADY, XEN_PGDIR_CAUSE_CALLER,
+                                  "the buffer retires already");
+    case XEN_PGDIR_STATE_REVOKED:
+        return xen_grant_map_fail(mapper, -ESTALE, XEN_PGDIR_CAUSE_CALLER,
+                                  "the buffer was revoked");
+    default:
+        break;
+    }
+    xen_pgdir_buffer_ref(buffer);
+    buffer->live = false;
+    buffer->retiring = true;
+    buffer->deadline = deadline;
+    buffer->retired = retired;
+    buffer->opaque = opaque;
+    buffer->link.data = buffer;
+    g_queue_push_tail_link(&mapper->retiring, &buffer->link);
+    if (xen_grant_map_object_drop_idle(&buffer->object)) {
+        buffer->object.on_idle = last_view_went;
+    } else {
+        last_view_went(&buffer->object);
+    }
+    return 0;
+}
+
+static XenPgdirBuffer *first_to_expire(XenPgdirMapper *mapper)
+{
+    XenPgdirBuffer *first = NULL;
+    GList *link;
+
+    for (link = mapper->retiring.head; link; link = link->next) {
+        XenPgdirBuffer *buffer = link->data;
+
+        if (!first || buffer->deadline < first->deadline) {
+            first = buffer;
+        }
+    }
+    return first;
+}
+
+uint64_t xen_pgdir_mapper_expire(XenPgdirMapper *mapper, uint64_t now)
+{
+    XenPgdirBuffer *buffer;
+    uint64_t next;
+
+    /* The last of them may hold the last reference */
+    xen_pgdir_mapper_ref(mapper);
+    while (true) {
+        buffer = first_to_expire(mapper);
+        next = buffer ? buffer->deadline : UINT64_MAX;
+        if (next == UINT64_MAX || next > now) {
+            break;
+        }
+        xen_grant_buffer_end_retiring(buffer, -ETIMEDOUT);
+    }
+    xen_pgdir_mapper_unref(mapper);
+    return next;
+}
