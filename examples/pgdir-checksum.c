@@ -5,6 +5,8 @@
  *   cc pgdir-checksum.c $(pkg-config --cflags --libs xenpgdir)
  *   ./a.out DOMID GREF SIZE      e.g. 5 1234 1920000
  *
+ * "python3 -m xenpgdir SOCKET" lists these numbers: see libxenpgdir(3).
+ *
  * Copyright (c) 2026 The Xen PV display and sound for QEMU authors
  */
 
@@ -54,8 +56,7 @@ static uint64_t number(const char *text, uint64_t max)
     uint64_t value = strtoull(text, &end, 0);
 
     if (!*text || *text == '-' || *end || value > max) {
-        fprintf(stderr, "'%s' is not a number from 0 to %" PRIu64 "\n", text,
-                max);
+        fprintf(stderr, "'%s' is no number up to %" PRIu64 "\n", text, max);
         exit(2);
     }
     return value;
@@ -66,6 +67,7 @@ int main(int argc, char **argv)
     /* At most 64 MiB mapped at once, of buffers of at most 1 GiB */
     const XenPgdirConfig config = { sizeof(config), .max_pages = 16384,
                                     .max_buffer_pages = 262144 };
+    XenPgdirError error = { 0 };
     XenPgdirMapper *mapper = NULL;
     XenPgdirBuffer *buffer = NULL;
     uint32_t crc = 0;
@@ -85,6 +87,9 @@ int main(int argc, char **argv)
     }
     if (ret == 0) {
         printf("%08" PRIx32 "\n", crc);
+    } else if (mapper) {
+        xen_pgdir_mapper_error(mapper, &error, sizeof(error));
+        fprintf(stderr, "%s: %s\n", argv[0], error.message);
     } else {
         fprintf(stderr, "%s: %s\n", argv[0], strerror(-ret));
     }

@@ -206,7 +206,8 @@ class Plan:
                 ('library', ['test-library'], 120),
                 ('pgdir', ['test-pgdir'], 120),
                 ('pgdir-sanitized', ['test-pgdir', '--sanitized'], 120),
-                ('examples', ['test-examples'], 300)):
+                ('examples', ['test-examples'], 300),
+                ('python', ['test-python'], 120)):
             self.add('ffi', name, [TESTS / 'ffi' / command[0], *command[1:]],
                      silence=silence, after=[self.build_unit()],
                      locks=['build/helper'])

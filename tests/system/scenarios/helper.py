@@ -32,6 +32,10 @@ def pack_helper(to):
                  os.path.join(TOP, "examples", "pgdir-checksum.py"),
                  *libraries(library)):
         shutil.copy(file, to)
+    # The example finds the package beside it
+    shutil.copytree(os.path.join(TOP, "python", "xenpgdir"),
+                    os.path.join(to, "xenpgdir"),
+                    ignore=shutil.ignore_patterns("__pycache__"))
 
 
 def example(bench, name, domid, gref, size):
@@ -86,7 +90,7 @@ def refused(bench, guest, buffer):
     # Where QEMU's buffer ends, the directory has no more references
     beyond = buffer["size"] + 4096
     for what, why, *arguments in (
-            ("a size beyond the directory", "Invalid argument", domid, gref,
+            ("a size beyond the directory", "directory page", domid, gref,
              beyond),
             ("a reference that is none", "Invalid argument", domid, 99999999,
              4096),
