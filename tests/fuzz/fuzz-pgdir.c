@@ -9,11 +9,13 @@
 
 #include "qemu/osdep.h"
 
+#include <sys/uio.h>
 #include "fuzz-guest.h"
 
 #define PAGE            ((uint64_t)XEN_PGDIR_PAGE_SIZE)
 #define NR_BUFFERS      4
 #define NR_VIEWS        6
+#define NR_PIECES       90
 #define MAX_BYTES       (80 * PAGE)
 
 /*
@@ -371,6 +373,22 @@ static Buffer *owner(const View *v)
     return b->buffer && b->tag == v->tag && !b->revoked ? b : NULL;
 }
 
+/* Only a copy has anything to be brought up to, or to be written back */
+static void sync_and_flush(const View *v, const Buffer *b)
+{
+    int32_t ret = xen_pgdir_view_sync(v->view);
+
+    g_assert(ret == 0 || (ret < 0 && b));
+    ret = xen_pgdir_view_flush(v->view);
+    if (!xen_pgdir_view_is_copy(v->view)) {
+        g_assert_cmpint(ret, ==, 0);
+    } else if (!b) {
+        g_assert_cmpint(ret, ==, -ESTALE);
+    } else {
+        g_assert(b->writable ? ret <= 0 : ret == -EACCES);
+    }
+}
+
 static void use_view(Pgdir *p)
 {
     View *v = &p->views[fuzz_pick(&p->in, NR_VIEWS)];
@@ -389,8 +407,7 @@ static void use_view(Pgdir *p)
         if (b) {
             expect_data(p, b);
         }
-        /* Only a copy of a live buffer has anything to be brought up to */
-        g_assert(xen_pgdir_view_sync(v->view) == 0 || b);
+        sync_and_flush(v, b);
         expect_nothing(p);
     } else if (what == 2 && b && b->writable) {
         v->data[v->length - 1] = fuzz_u8(&p->in);
@@ -400,6 +417,32 @@ static void use_view(Pgdir *p)
             v->view = NULL;
         }
     }
+}
+
+/* The same window in pieces, which have its bytes one after the other */
+static void look_at_pieces(const Buffer *b, uint64_t offset, uint64_t length,
+                           int32_t expected)
+{
+    XenPgdirView *views[NR_PIECES];
+    struct iovec iov[NR_PIECES];
+    uint32_t count = 0, i;
+    uint64_t sum = 0;
+    int32_t ret = xen_pgdir_buffer_view_iov(b->buffer, offset, length, views,
+                                            iov, NR_PIECES, &count);
+
+    g_assert(expected ? ret == expected : ret <= 0);
+    for (i = 0; ret == 0 && i < count; i++) {
+        g_assert_cmpuint(xen_pgdir_view_offset(views[i]), ==,
+                         (offset + sum) / PAGE * PAGE);
+        g_assert((uint8_t *)iov[i].iov_base ==
+                 (uint8_t *)xen_pgdir_view_data(views[i]) +
+                 (offset + sum) % PAGE);
+        g_assert(xen_pgdir_view_buffer(views[i]) == b->buffer);
+        fuzz_touch(iov[i].iov_base, iov[i].iov_len);
+        sum += iov[i].iov_len;
+        xen_pgdir_view_unref(views[i]);
+    }
+    g_assert(ret || sum == length);
 }
 
 static void copy(Pgdir *p, bool write)
@@ -424,6 +467,7 @@ static void copy(Pgdir *p, bool write)
         expected = expected || b->writable ? expected : -EACCES;
         ret = xen_pgdir_buffer_write(b->buffer, offset, bytes, length);
     } else {
+        look_at_pieces(b, offset, length, expected);
         ret = xen_pgdir_buffer_read(b->buffer, offset, bytes, length);
     }
     expect_nothing(p);
@@ -460,13 +504,41 @@ static void end_buffer(Pgdir *p, Buffer *b, uint64_t lost)
     b->revoked = true;
 }
 
+static void note_retired(void *opaque, int32_t status)
+{
+    int32_t *to = opaque;
+
+    g_assert_cmpint(*to, ==, 1);
+    *to = status;
+}
+
+/* Which is a revocation in two steps, or in one if there is no view */
+static void retire_and_expire(Pgdir *p, Buffer *b)
+{
+    int32_t status = 1;
+    int32_t ret = xen_pgdir_buffer_retire(b->buffer, 5, note_retired, &status);
+
+    g_assert_cmpint(ret, ==, b->revoked ? -ESTALE : 0);
+    if (status == 1 && ret == 0) {
+        g_assert_cmpuint(xen_pgdir_buffer_state(b->buffer), ==,
+                         XEN_PGDIR_STATE_RETIRING);
+        g_assert_cmpuint(xen_pgdir_mapper_expire(p->host->mapper, 4), ==, 5);
+        xen_pgdir_mapper_expire(p->host->mapper, 5);
+        g_assert_cmpint(status, ==, -ETIMEDOUT);
+    }
+    g_assert_cmpuint(xen_pgdir_buffer_state(b->buffer), ==,
+                     XEN_PGDIR_STATE_REVOKED);
+}
+
 static void leave_buffer(Pgdir *p, Buffer *b, bool revoke)
 {
     XenPgdirStats stats;
 
     xen_pgdir_mapper_stats(p->host->mapper, &stats, sizeof(stats));
     expect_data(p, b);
-    if (revoke) {
+    if (revoke && b->tag % 2) {
+        retire_and_expire(p, b);
+    } else if (revoke) {
         xen_pgdir_buffer_revoke(b->buffer);
     } else {
         xen_pgdir_buffer_unref(b->buffer);
