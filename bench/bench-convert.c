@@ -5,7 +5,8 @@
  *   bench-convert [--json FILE]
  *
  * Each format is converted by the display's own code and, in the same run, by
- * a bare call of pixman on images that are there already.
+ * a bare call of pixman on images that are there already.  Beside that there is
+ * memcpy() of as many bytes as the result has.
  *
  * Copyright (c) 2026 The Xen PV display and sound for QEMU authors
  */
@@ -35,9 +36,19 @@ static uint32_t fourcc(const char *name)
 static double time_own(const XenDisplifScanout *scanout, const void *data,
                        pixman_image_t *target)
 {
+    const pixman_box32_t all = { 0, 0, WIDTH, HEIGHT };
     double start = now_ns();
 
-    xen_pvdisplay_convert(scanout, data, 0, target);
+    xen_pvdisplay_convert(scanout, data, 0, &all, target);
+    return now_ns() - start;
+}
+
+static double time_copy(pixman_image_t *source, pixman_image_t *target)
+{
+    double start = now_ns();
+
+    memcpy(pixman_image_get_data(target), pixman_image_get_data(source),
+           WIDTH * HEIGHT * 4);
     return now_ns() - start;
 }
 
@@ -57,9 +68,9 @@ static void bench_format(const Format *format, GString *json)
         .cpp = format->cpp, .format = fourcc(format->name),
     };
     g_autofree uint8_t *data = g_malloc(scanout.stride * HEIGHT);
-    pixman_image_t *source, *target;
-    Samples own = {}, bare = {};
-    double o, b;
+    pixman_image_t *source, *target, *other;
+    Samples own = {}, bare = {}, copied = {};
+    double o, b, c;
     uint32_t i;
 
     for (i = 0; i < scanout.stride * HEIGHT; i++) {
@@ -70,21 +81,27 @@ static void bench_format(const Format *format, GString *json)
                                       scanout.stride);
     target = pixman_image_create_bits(PIXMAN_x8r8g8b8, WIDTH, HEIGHT, NULL,
                                       0);
+    other = pixman_image_create_bits(PIXMAN_x8r8g8b8, WIDTH, HEIGHT, NULL, 0);
     for (i = 0; i < RUNS; i++) {
         add_sample(&bare, time_pixman(source, target));
+        add_sample(&copied, time_copy(other, target));
         add_sample(&own, time_own(&scanout, data, target));
     }
     pixman_image_unref(source);
     pixman_image_unref(target);
+    pixman_image_unref(other);
 
     o = median(&own);
     b = median(&bare);
-    printf("%s: convert %8.1f us, pixman alone %8.1f us (%.2f x)\n",
-           format->name, o / 1000, b / 1000, o / b);
+    c = median(&copied);
+    printf("%s: convert %7.1f us, memcpy() of the result %7.1f us (%.2f x), "
+           "pixman alone %8.1f us (%.3f x)\n",
+           format->name, o / 1000, c / 1000, o / c, b / 1000, o / b);
     g_string_append_printf(json,
         "    {\"format\": \"%s\", \"convert_us\": %.1f, "
+        "\"memcpy_us\": %.1f, \"memcpy_ratio\": %.3f, "
         "\"pixman_us\": %.1f, \"ratio\": %.3f}",
-        format->name, o / 1000, b / 1000, o / b);
+        format->name, o / 1000, c / 1000, o / c, b / 1000, o / b);
 }
 
 int main(int argc, char **argv)

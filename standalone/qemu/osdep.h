@@ -59,6 +59,10 @@
 #define QEMU_PACKED __attribute__((packed))
 #endif
 
+#ifndef QEMU_ALWAYS_INLINE
+#define QEMU_ALWAYS_INLINE __attribute__((always_inline))
+#endif
+
 #ifndef fallthrough
 #define fallthrough __attribute__((__fallthrough__))
 #endif

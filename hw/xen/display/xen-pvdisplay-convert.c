@@ -10,6 +10,7 @@
 #include "qemu/osdep.h"
 
 #include "xen-pvdisplay-convert.h"
+#include "xen-pvdisplay-rows.h"
 
 #define FOURCC(a, b, c, d) \
     ((uint32_t)(a) | (uint32_t)(b) << 8 | (uint32_t)(c) << 16 | \
@@ -87,56 +88,127 @@ uint32_t xen_pvdisplay_widen(XenDisplifScanout *scanout)
     return before;
 }
 
-static void convert_rows(const XenDisplifScanout *scanout, const void *data,
-                         int stride, int y, int rows, uint32_t skip,
-                         pixman_image_t *target)
+/* --------------------------------------------------------- our own loops */
+
+/*
+ * Part of a row in which two pixels share a colour: it may begin and end
+ * between the two.  Where half of the last colour is missing, that half is that
+ * of the colour before.
+ */
+static void convert_pairs(XenPvRowFn *fn, const uint8_t *row, uint32_t width,
+                          uint32_t first, uint32_t end, uint32_t *to)
 {
+    uint32_t both[2];
+    uint8_t pair[4];
+
+    if (first % 2) {
+        fn(row + (first - 1) * 2, both, 2);
+        *to++ = both[1];
+        first++;
+    }
+    if (first < end) {
+        fn(row + first * 2, to, (end - first) & ~1u);
+    }
+    if (first < end && end % 2) {
+        const uint8_t *last = row + (end - 1) * 2;
+
+        memset(pair, 128, sizeof(pair));
+        memcpy(pair, last, end < width ? 4 : 2);
+        if (end == width && end > 1) {
+            pair[3] = last[-1];
+        }
+        fn(pair, both, 2);
+        to[end - first - 1] = both[0];
+    }
+}
+
+static void convert_rows(const XenDisplifScanout *scanout,
+                         const uint8_t *data, uint32_t skip,
+                         const pixman_box32_t *part, pixman_image_t *target,
+                         XenPvRowFn *fn)
+{
+    bool pairs = xen_pvdisplay_format(scanout->format) == PIXMAN_yuy2;
+    uint8_t *to = (uint8_t *)pixman_image_get_data(target);
+    int stride = pixman_image_get_stride(target);
+    int32_t y;
+
+    for (y = part->y1; y < part->y2; y++) {
+        const uint8_t *row = data + (size_t)scanout->stride * y;
+        uint32_t *out = (uint32_t *)(to + (size_t)stride * y) +
+                        part->x1 - skip;
+
+        if (pairs) {
+            convert_pairs(fn, row, scanout->width, part->x1, part->x2, out);
+        } else {
+            fn(row + (size_t)part->x1 * scanout->cpp, out,
+               part->x2 - part->x1);
+        }
+    }
+}
+
+/* ----------------------------------------------------------------- pixman */
+
+static void composite(const XenDisplifScanout *scanout, const void *data,
+                      int stride, const pixman_box32_t *part,
+                      pixman_image_t *target, int x, int y)
+{
+    int width = part->x2 - part->x1;
+    int height = part->y2 - part->y1;
     pixman_image_t *source =
         pixman_image_create_bits(xen_pvdisplay_format(scanout->format),
-                                 scanout->width, rows, (void *)data, stride);
+                                 part->x2, part->y2, (void *)data, stride);
 
     if (source) {
-        pixman_image_composite(PIXMAN_OP_SRC, source, NULL, target, skip, 0,
-                               0, 0, 0, y, pixman_image_get_width(target),
-                               rows);
+        pixman_image_composite(PIXMAN_OP_SRC, source, NULL, target, part->x1,
+                               part->y1, 0, 0, x, y, width, height);
         pixman_image_unref(source);
     }
 }
 
-/* Half of the last colour is missing: let it be that of the colour before */
-static void complete_pair(const XenDisplifScanout *scanout, uint8_t *row,
-                          size_t length)
-{
-    if (xen_pvdisplay_format(scanout->format) == PIXMAN_yuy2 &&
-        scanout->width % 2) {
-        row[length + 1] = length > 2 ? row[length - 3] : 128;
-    }
-}
-
 /* Rows that do not begin at words take a detour, one by one */
-static void convert_unaligned(const XenDisplifScanout *scanout,
-                              const uint8_t *data, uint32_t skip,
-                              pixman_image_t *target)
+static void composite_unaligned(const XenDisplifScanout *scanout,
+                                const uint8_t *data, uint32_t skip,
+                                const pixman_box32_t *part,
+                                pixman_image_t *target)
 {
-    size_t length = (size_t)scanout->width * scanout->cpp;
+    const pixman_box32_t all = { 0, 0, part->x2 - part->x1, 1 };
+    size_t length = (size_t)all.x2 * scanout->cpp;
     size_t stride = QEMU_ALIGN_UP(length, XEN_PVDISPLAY_ROW_ALIGN);
     g_autofree uint8_t *row = g_try_malloc0(stride);
-    uint32_t y;
+    int32_t y;
 
-    for (y = 0; row && y < scanout->height; y++) {
-        memcpy(row, data + (size_t)scanout->stride * y, length);
-        complete_pair(scanout, row, length);
-        convert_rows(scanout, row, stride, y, 1, skip, target);
+    for (y = part->y1; row && y < part->y2; y++) {
+        memcpy(row, data + (size_t)scanout->stride * y +
+                    (size_t)part->x1 * scanout->cpp, length);
+        composite(scanout, row, stride, &all, target, part->x1 - skip, y);
     }
 }
 
+/* ------------------------------------------------------------------- face */
+
 void xen_pvdisplay_convert(const XenDisplifScanout *scanout, const void *data,
-                           uint32_t skip, pixman_image_t *target)
+                           uint32_t skip, const pixman_box32_t *part,
+                           pixman_image_t *target)
 {
-    if (xen_pvdisplay_is_aligned(scanout, data)) {
-        convert_rows(scanout, data, scanout->stride, 0, scanout->height, skip,
-                     target);
+    pixman_format_code_t format = xen_pvdisplay_format(scanout->format);
+    XenPvRowFn *fn =
+        xen_pvdisplay_row_fn(format, xen_pvdisplay_has_wide_rows());
+    const pixman_box32_t visible = {
+        .x1 = MAX(part->x1, skip),
+        .y1 = part->y1,
+        .x2 = MIN(part->x2, skip + pixman_image_get_width(target)),
+        .y2 = MIN(part->y2, pixman_image_get_height(target)),
+    };
+
+    if (visible.x1 >= visible.x2) {
+        return;
+    }
+    if (fn) {
+        convert_rows(scanout, data, skip, &visible, target, fn);
+    } else if (xen_pvdisplay_is_aligned(scanout, data)) {
+        composite(scanout, data, scanout->stride, &visible, target,
+                  visible.x1 - skip, visible.y1);
     } else {
-        convert_unaligned(scanout, data, skip, target);
+        composite_unaligned(scanout, data, skip, &visible, target);
     }
 }

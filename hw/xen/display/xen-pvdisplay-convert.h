@@ -46,13 +46,17 @@ bool xen_pvdisplay_is_aligned(const XenDisplifScanout *scanout,
 uint32_t xen_pvdisplay_widen(XenDisplifScanout *scanout);
 
 /**
- * xen_pvdisplay_convert: convert a picture
+ * xen_pvdisplay_convert: convert a part of a picture
  * @scanout: how the pixels lie; checked, of a format that pixman knows
  * @data: the first of them
  * @skip: how many pixels on the left to leave out
- * @target: image of the size of what remains, or less
+ * @part: what of them to convert, of those on the left, too
+ * @target: x8r8g8b8 image of the size of what remains, or less
+ *
+ * Whoever writes to the pixels meanwhile spoils this part of the result only.
  */
 void xen_pvdisplay_convert(const XenDisplifScanout *scanout, const void *data,
-                           uint32_t skip, pixman_image_t *target);
+                           uint32_t skip, const pixman_box32_t *part,
+                           pixman_image_t *target);
 
 #endif /* HW_XEN_XEN_PVDISPLAY_CONVERT_H */

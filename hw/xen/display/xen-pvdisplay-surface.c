@@ -157,6 +157,8 @@ int xen_pv_surface_show(XenPvSurface *s, const XenDisplifScanout *scanout)
 
 void xen_pv_surface_update(XenPvSurface *s)
 {
+    const pixman_box32_t all = { 0, 0, s->scanout.width, s->scanout.height };
+
     if (!s->view) {
         return;
     }
@@ -166,7 +168,7 @@ void xen_pv_surface_update(XenPvSurface *s)
     }
     xen_pgdir_view_sync(s->view);
     if (s->shadow) {
-        xen_pvdisplay_convert(&s->scanout, s->data, s->skip, s->shadow);
+        xen_pvdisplay_convert(&s->scanout, s->data, s->skip, &all, s->shadow);
         s->conversions++;
     }
     dpy_gfx_update_full(s->con);
