@@ -21,7 +21,8 @@
 
 # shellcheck disable=SC2034
 plugin_packages=(libc6-dev binutils pkg-config python3 meson ninja-build patch
-                 tar xz-utils libglib2.0-dev libpixman-1-dev libxen-dev)
+                 tar xz-utils libglib2.0-dev libpixman-1-dev libxen-dev
+                 libxxhash-dev)
 
 package_with_qemu()
 {
