@@ -55,6 +55,51 @@ void aio_bh_schedule_oneshot(AioContext *ctx, QEMUBHFunc *cb, void *opaque)
     pthread_mutex_unlock(&ctx->lock);
 }
 
+struct QEMUBH {
+    QEMUBHFunc *cb;
+    void *opaque;
+    bool scheduled;
+    bool deleted;
+};
+
+QEMUBH *qemu_bh_new(QEMUBHFunc *cb, void *opaque)
+{
+    QEMUBH *bh = g_new0(QEMUBH, 1);
+
+    bh->cb = cb;
+    bh->opaque = opaque;
+    return bh;
+}
+
+static void call_bh(void *opaque)
+{
+    QEMUBH *bh = opaque;
+
+    bh->scheduled = false;
+    if (bh->deleted) {
+        g_free(bh);
+    } else {
+        bh->cb(bh->opaque);
+    }
+}
+
+/* In the main loop only, as are these */
+void qemu_bh_schedule(QEMUBH *bh)
+{
+    if (!bh->scheduled) {
+        bh->scheduled = true;
+        aio_bh_schedule_oneshot(&context, call_bh, bh);
+    }
+}
+
+void qemu_bh_delete(QEMUBH *bh)
+{
+    bh->deleted = true;
+    if (!bh->scheduled) {
+        g_free(bh);
+    }
+}
+
 bool aio_poll(AioContext *ctx, bool blocking)
 {
     BottomHalf *bh;

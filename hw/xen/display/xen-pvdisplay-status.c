@@ -53,6 +53,9 @@ QDict *xen_pvdisplay_connector_status(const XenDisplif *card, uint32_t index,
     qdict_put_int(dict, "events", info.events);
     qdict_put_bool(dict, "converted", surface->shadow);
     qdict_put_int(dict, "conversions", surface->conversions);
+    qdict_put_int(dict, "updates", surface->updates);
+    qdict_put_int(dict, "update-pixels", surface->updated_pixels);
+    qdict_put_int(dict, "read-bytes", surface->damage.bytes_read);
     return dict;
 }
 

@@ -27,10 +27,10 @@ static void set_shadow(XenPvSurface *s, pixman_image_t *shadow)
     s->shadow = shadow;
 }
 
+/* Viewers take it, and are told what of it differs when they ask next */
 static void set_image(XenPvSurface *s, pixman_image_t *image)
 {
     dpy_gfx_replace_surface(s->con, qemu_create_displaysurface_pixman(image));
-    dpy_gfx_update_full(s->con);
 }
 
 /* ------------------------------------------------------------- borrowing */
@@ -84,7 +84,10 @@ static int borrow(XenPvSurface *s, const XenDisplifScanout *scanout,
                                       xen_pgdir_view_ref(view));
     set_image(s, image);
     pixman_image_unref(image);
-    set_shadow(s, NULL);
+    if (s->shadow) {
+        xen_pv_damage_forget(&s->damage);
+        set_shadow(s, NULL);
+    }
 
     return 0;
 }
@@ -112,11 +115,92 @@ static int make_shadow(XenPvSurface *s, const XenDisplifScanout *scanout)
     }
     set_image(s, shadow);
     set_shadow(s, shadow);
+    xen_pv_damage_forget(&s->damage);
 
     return 0;
 }
 
+/* --------------------------------------------------------------- viewers */
+
+static void forget_told(void *opaque)
+{
+    XenPvSurface *s = opaque;
+
+    s->told = false;
+}
+
+/*
+ * All viewers of a console ask one after the other, from one timer; the first
+ * is answered for all of them
+ */
+static void set_told(XenPvSurface *s)
+{
+    if (!s->forget_told) {
+        s->forget_told = qemu_bh_new(forget_told, s);
+    }
+    qemu_bh_schedule(s->forget_told);
+    s->told = true;
+}
+
+static void tell(XenPvSurface *s, const pixman_box32_t *rect)
+{
+    int x = MAX(rect->x1, s->skip) - s->skip;
+    int width = rect->x2 - s->skip - x;
+    int height = rect->y2 - rect->y1;
+
+    if (width > 0) {
+        dpy_gfx_update(s->con, x, rect->y1, width, height);
+        s->updated_pixels += (uint64_t)width * height;
+    }
+}
+
+/* Read the picture, convert and tell what has changed */
+static void refresh(XenPvSurface *s)
+{
+    pixman_box32_t rects[XEN_PV_DAMAGE_RECTS];
+    int64_t now = g_get_monotonic_time() / 1000;
+    uint32_t count, i;
+
+    xen_pgdir_view_sync(s->view);
+    /* A screendump is of what is converted, and comes without a viewer, too */
+    count = xen_pv_damage_scan(&s->damage, &s->scanout, s->data, now,
+                               s->shadow, rects);
+    for (i = 0; s->shadow && i < count; i++) {
+        xen_pvdisplay_convert(&s->scanout, s->data, s->skip, &rects[i],
+                              s->shadow);
+    }
+    for (i = 0; i < count; i++) {
+        tell(s, &rects[i]);
+    }
+    s->conversions += s->shadow && count;
+    s->updates += count > 0;
+}
+
+/* For a screendump alone, hashes would only cost */
+static void refresh_unseen(XenPvSurface *s)
+{
+    const pixman_box32_t all = { 0, 0, s->scanout.width, s->scanout.height };
+
+    xen_pv_damage_forget(&s->damage);
+    xen_pgdir_view_sync(s->view);
+    if (s->shadow) {
+        xen_pvdisplay_convert(&s->scanout, s->data, s->skip, &all, s->shadow);
+        s->conversions++;
+    }
+}
+
 /* ------------------------------------------------------------------ face */
+
+/* A flip to what is shown already */
+static bool is_shown(const XenPvSurface *s, const XenDisplifScanout *scanout,
+                     uint32_t skip, const XenPgdirView *view, const void *data)
+{
+    return s->view == view && s->data == data && s->skip == skip &&
+           s->scanout.stride == scanout->stride &&
+           s->scanout.width == scanout->width &&
+           s->scanout.height == scanout->height &&
+           s->scanout.format == scanout->format;
+}
 
 int xen_pv_surface_show(XenPvSurface *s, const XenDisplifScanout *scanout)
 {
@@ -136,6 +220,11 @@ int xen_pv_surface_show(XenPvSurface *s, const XenDisplifScanout *scanout)
         return ret;
     }
     data = (uint8_t *)data + left;
+    if (is_shown(s, &wide, skip, view, data)) {
+        xen_pgdir_view_unref(view);
+        xen_pv_damage_wake(&s->damage);
+        return 0;
+    }
     if (can_borrow(s, scanout, format, data)) {
         ret = borrow(s, scanout, format, view, data);
     } else {
@@ -146,6 +235,11 @@ int xen_pv_surface_show(XenPvSurface *s, const XenDisplifScanout *scanout)
         return ret;
     }
     set_view(s, view);
+    if (s->skip != skip) {
+        xen_pv_damage_forget(&s->damage);
+    }
+    xen_pv_damage_wake(&s->damage);
+    s->told = false;
     s->data = data;
     s->scanout = wide;
     s->skip = skip;
@@ -157,21 +251,27 @@ int xen_pv_surface_show(XenPvSurface *s, const XenDisplifScanout *scanout)
 
 void xen_pv_surface_update(XenPvSurface *s)
 {
-    const pixman_box32_t all = { 0, 0, s->scanout.width, s->scanout.height };
-
     if (!s->view) {
         return;
     }
     if (xen_pgdir_view_is_lost(s->view)) {
         xen_pv_surface_blank(s);
-        return;
+    } else if (!qemu_console_is_visible(s->con)) {
+        refresh_unseen(s);
+    } else if (!s->told) {
+        set_told(s);
+        refresh(s);
     }
-    xen_pgdir_view_sync(s->view);
-    if (s->shadow) {
-        xen_pvdisplay_convert(&s->scanout, s->data, s->skip, &all, s->shadow);
-        s->conversions++;
+}
+
+void xen_pv_surface_invalidate(XenPvSurface *s)
+{
+    if (s->view) {
+        xen_pv_damage_forget(&s->damage);
+        s->told = false;
+    } else {
+        dpy_gfx_update_full(s->con);
     }
-    dpy_gfx_update_full(s->con);
 }
 
 void xen_pv_surface_keep(XenPvSurface *s)
@@ -182,8 +282,10 @@ void xen_pv_surface_keep(XenPvSurface *s)
     if (!s->view) {
         return;
     }
+    xen_pv_damage_forget(&s->damage);
     if (s->shadow) {
-        xen_pv_surface_update(s);
+        refresh_unseen(s);
+        dpy_gfx_update_full(s->con);
         set_view(s, NULL);
         return;
     }
@@ -199,6 +301,7 @@ void xen_pv_surface_keep(XenPvSurface *s)
     pixman_image_composite(PIXMAN_OP_SRC, now->image, NULL, copy, 0, 0, 0, 0,
                            0, 0, surface_width(now), surface_height(now));
     set_image(s, copy);
+    dpy_gfx_update_full(s->con);
     pixman_image_unref(copy);
     set_view(s, NULL);
 }
@@ -211,6 +314,9 @@ void xen_pv_surface_blank(XenPvSurface *s)
 
 void xen_pv_surface_clear(XenPvSurface *s)
 {
+    g_clear_pointer(&s->forget_told, qemu_bh_delete);
+    s->told = false;
+    xen_pv_damage_clear(&s->damage);
     set_shadow(s, NULL);
     set_view(s, NULL);
 }

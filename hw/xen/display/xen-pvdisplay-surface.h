@@ -10,7 +10,9 @@
 #define HW_XEN_XEN_PVDISPLAY_SURFACE_H
 
 #include "hw/xen/xen-displif.h"
+#include "qemu/main-loop.h"
 #include "ui/console.h"
+#include "xen-pvdisplay-damage.h"
 
 /**
  * struct XenPvSurface - the picture of one console
@@ -22,7 +24,12 @@
  * @skip: pixels on the left of it that are not visible
  * @shadow: host memory that the picture is converted into, where the console
  *     cannot show the guest's pixels as they are, or NULL
- * @conversions: pictures converted so far
+ * @damage: what viewers were told of it
+ * @told: that they were told, until the main loop has gone on
+ * @forget_told: ends that
+ * @conversions: pictures of which something was converted, so far
+ * @updates: pictures of which viewers were told that something changed
+ * @updated_pixels: how many pixels they were told of
  */
 typedef struct XenPvSurface {
     QemuConsole *con;
@@ -31,7 +38,12 @@ typedef struct XenPvSurface {
     XenDisplifScanout scanout;
     uint32_t skip;
     pixman_image_t *shadow;
+    XenPvDamage damage;
+    bool told;
+    QEMUBH *forget_told;
     uint64_t conversions;
+    uint64_t updates;
+    uint64_t updated_pixels;
 } XenPvSurface;
 
 /**
@@ -39,8 +51,9 @@ typedef struct XenPvSurface {
  * @surface: the picture
  * @scanout: what to show; checked
  *
- * Maps the visible rows, unless the cache has them, and borrows them.  A
- * picture that needs conversion is converted when somebody looks at it.
+ * Maps the visible rows, unless the cache has them, and borrows them.  Viewers
+ * are told what has changed when they ask; then, too, is a picture converted
+ * that needs it.
  *
  * Returns: 0 or a negative errno value, and then nothing has changed.
  */
@@ -60,13 +73,19 @@ void xen_pv_surface_keep(XenPvSurface *surface);
 void xen_pv_surface_blank(XenPvSurface *surface);
 
 /**
- * xen_pv_surface_update: somebody looks: offer what the guest drew
+ * xen_pv_surface_update: somebody looks: tell what has changed
  * @surface: the picture
  *
- * Frontends draw into the shown buffer without a word, too.  Viewers compare
- * with what they sent last, so all is cheaper to offer than to guess.
+ * Frontends draw into the shown buffer without a word, too.  So the picture is
+ * read, once for all viewers, and they are told of the tiles that differ.
  */
 void xen_pv_surface_update(XenPvSurface *surface);
+
+/**
+ * xen_pv_surface_invalidate: somebody wants all of it
+ * @surface: the picture
+ */
+void xen_pv_surface_invalidate(XenPvSurface *surface);
 
 /**
  * xen_pv_surface_clear: let go of pages and memory, past the console's end

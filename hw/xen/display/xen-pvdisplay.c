@@ -105,7 +105,7 @@ static void xen_pvdisplay_invalidate(void *opaque)
 {
     XenPvConnector *c = opaque;
 
-    dpy_gfx_update_full(c->surface.con);
+    xen_pv_surface_invalidate(&c->surface);
 }
 
 /* A viewer on a real screen knows its clock; others say 0 */

@@ -37,7 +37,9 @@ static inline pixman_format_code_t surface_format(DisplaySurface *s)
 DisplaySurface *qemu_create_displaysurface_pixman(pixman_image_t *image);
 DisplaySurface *qemu_console_surface(QemuConsole *con);
 void dpy_gfx_replace_surface(QemuConsole *con, DisplaySurface *surface);
+void dpy_gfx_update(QemuConsole *con, int x, int y, int w, int h);
 void dpy_gfx_update_full(QemuConsole *con);
+bool qemu_console_is_visible(QemuConsole *con);
 bool dpy_gfx_check_format(QemuConsole *con, pixman_format_code_t format);
 bool qemu_pixman_check_format(DisplayChangeListener *dcl,
                               pixman_format_code_t format);
