@@ -96,6 +96,28 @@ static int display_draw(Front *f, char **args)
     return ret || !c->bad_events ? ret : -EPROTO;
 }
 
+/* The size of a character in a terminal */
+#define CHARACTER_WIDTH 9
+#define CHARACTER_HEIGHT 15
+
+/* Draw where the screen reads, and say nothing, as X does */
+static int display_type(Front *f, char **args)
+{
+    uint32_t left = atoi(args[0]), top = atoi(args[1]), x, y;
+
+    if (!f->buffer || left > f->buffer->width - CHARACTER_WIDTH ||
+        top > f->buffer->height - CHARACTER_HEIGHT) {
+        return -EINVAL;
+    }
+    for (y = top; y < top + CHARACTER_HEIGHT; y++) {
+        for (x = left; x < left + CHARACTER_WIDTH; x++) {
+            ((uint32_t *)f->buffer->pgdir->data)[y * f->buffer->width + x] ^=
+                0xffffff;
+        }
+    }
+    return 0;
+}
+
 /* Linux, too, awaits the event before it flips again */
 static int display_flips(Front *f, char **args)
 {
@@ -463,6 +485,8 @@ static const FrontCommand commands[] = {
     { "connect-display", 0, "connect to display 0", display_connect },
     { "draw", 1, "SEED: show a picture, and wait for its flip's event",
       display_draw },
+    { "type", 2, "X Y: invert 9x15 pixels of the picture there, without a "
+      "flip", display_type },
     { "flips", 1, "N: flip the picture so often, each after the last one's "
       "event", display_flips },
     { "destroy", 0, "turn the screen off and destroy the picture's buffer",

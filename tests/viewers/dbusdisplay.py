@@ -154,7 +154,7 @@ class Listener:
 class Viewer(Listener):
     def __init__(self, bus):
         self.pixels = None
-        self.scanouts = self.updates = 0
+        self.scanouts = self.updates = self.bytes = 0
         super().__init__(bus, 'Console_0', ('org.qemu.Display1.Console',
                                             'RegisterListener'), PICTURES,
                          'Listener')
@@ -167,12 +167,14 @@ class Viewer(Listener):
 
     def on_Scanout(self, width, height, stride, form, data):
         self.scanouts += 1
+        self.bytes += data.get_size()
         self.pixels = self.decode(*(word.get_uint32() for word in
                                     (width, height, stride, form)),
                                   data).copy()
 
     def on_Update(self, x, y, width, height, stride, form, data):
         self.updates += 1
+        self.bytes += data.get_size()
         x, y, width, height = (word.get_int32()
                                for word in (x, y, width, height))
         self.pixels[y:y + height, x:x + width] = self.decode(

@@ -70,9 +70,20 @@ def difference(screen, picture):
             f'{x},{y}: {screen[y, x]:06x}, not {picture[y, x]:06x}')
 
 
+def typed(picture, x, y):
+    """What the guest's "type" makes of it."""
+    picture = picture.copy()
+    picture[y:y + 15, x:x + 9] ^= 0xffffff
+    return picture
+
+
 def wait_for(look, seed, name):
     """Wait until look() returns the picture alone, or None for nothing yet."""
-    picture = expected(seed)
+    wait_for_pixels(look, expected(seed), f'{name}, picture {seed}')
+
+
+def wait_for_pixels(look, picture, name):
+    """The same of any picture."""
     last = None
 
     def shown():
@@ -85,7 +96,7 @@ def wait_for(look, seed, name):
     try:
         wait_until(shown, 'the picture')
     except Failure as e:
-        raise Failure(f'{name}, picture {seed}: ' +
+        raise Failure(f'{name}: ' +
                       ('nothing was shown' if last is None
                        else difference(last, picture))) from e
 
