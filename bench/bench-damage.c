@@ -20,7 +20,7 @@
 #define HEIGHT  1080
 #define SIZE    (WIDTH * HEIGHT * 4)
 #define RUNS    101
-#define TICK    30
+#define TICK    XEN_PV_DAMAGE_INTERVAL
 
 typedef struct Bench {
     XenPvDamage damage;
@@ -83,7 +83,7 @@ int main(int argc, char **argv)
     for (i = 0; i < SIZE; i++) {
         b.data[i] = i * 7 + i / 1920;
     }
-    for (i = 0; i < 2 * XEN_PV_DAMAGE_QUIET; i++) {
+    for (i = 0; i < 2 * XEN_PV_DAMAGE_PHASES; i++) {
         time_scan(&b, false);
     }
     must(b.rects == 0, "a picture that rests");

@@ -7,11 +7,12 @@
  * for the hashes, each scan finds that all has changed.
  *
  * A tile's rows are hashed in XEN_PV_DAMAGE_PHASES groups, the first row with
- * the ninth, and so on.  That is for pictures that rest: of these one group is
- * read every XEN_PV_DAMAGE_INTERVAL ms, another one each time.  Of what is at
- * least eight rows high, as most characters are, each group has a row, so the
- * next scan finds it all the same; a thinner line may take a quarter of a
- * second.  The scan that finds something reads the rest, too.
+ * the 17th, and so on.  That is for pictures that rest: of these one group is
+ * read every XEN_PV_DAMAGE_INTERVAL ms, another one each time.  Of what is as
+ * high as there are groups each has a row, so the next scan finds it all the
+ * same; half as high, as most characters are, the next two do; a thin line may
+ * take two thirds of a second.  The scan that finds something reads the rest,
+ * too.
  *
  * Where nearly all changes all the time, as a film does, hashes tell nothing:
  * for some scans nothing is read, and all is told.
@@ -319,11 +320,14 @@ static uint32_t learn(XenPvDamage *d, const XenDisplifScanout *scanout,
 static uint32_t read_resting(XenPvDamage *d, const XenDisplifScanout *scanout,
                              const uint8_t *data, int64_t now)
 {
+    /* Each between those that were before it */
+    static const uint8_t order[XEN_PV_DAMAGE_PHASES] = {
+        0, 8, 4, 12, 2, 10, 6, 14, 1, 9, 5, 13, 3, 11, 7, 15,
+    };
     uint32_t phases = 0, i;
 
     for (i = 0; i < XEN_PV_DAMAGE_PHASES && d->due <= now; i++) {
-        /* Next to each other in time is not so in the picture */
-        phases |= 1u << d->phase++ * 3 % XEN_PV_DAMAGE_PHASES;
+        phases |= 1u << order[d->phase++ % XEN_PV_DAMAGE_PHASES];
         d->due += XEN_PV_DAMAGE_INTERVAL;
     }
     d->due = MAX(d->due, now);

@@ -20,11 +20,11 @@
 #define XEN_PV_DAMAGE_TILE_ROWS 32
 
 /* Of a picture that rests, one row in so many is read each so many ms */
-#define XEN_PV_DAMAGE_PHASES 8
-#define XEN_PV_DAMAGE_INTERVAL 30
+#define XEN_PV_DAMAGE_PHASES 16
+#define XEN_PV_DAMAGE_INTERVAL 40
 
 /* Scans without a change after which it rests */
-#define XEN_PV_DAMAGE_QUIET 16
+#define XEN_PV_DAMAGE_QUIET 4
 
 /* Scans with nearly all changed after which scans pause, and for how many */
 #define XEN_PV_DAMAGE_BUSY 4
