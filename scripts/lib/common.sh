@@ -52,6 +52,7 @@ cache_dir=${XDG_CACHE_HOME:-${HOME:?HOME is not set}/.cache}/xen-pv-qemu
 qtest_programs=(xen-pv-console-test xen-pv-fault-test
                 xen-pvdisplay-test xen-pvdisplay-alloc-test
                 xen-pvdisplay-card-test xen-pvdisplay-clients-test
+                xen-pvdisplay-damage-test
                 xen-pvdisplay-hostile-test xen-pvdisplay-limits-test
                 xen-pvdisplay-view-test
                 xen-pvsound-test xen-pvsound-card-test xen-pvsound-format-test
