@@ -313,6 +313,9 @@ class Plan:
                                [STEP, 'other-qemus'], after=[before])
             self.after(others, self.beside_plugin)
             self.sound_devices(before)
+        # Who runs such a QEMU for each guest, with a script in its place
+        self.add('plugin', 'backendd', [TESTS / 'backendd/run-tests'],
+                 silence=120, after=[self.build_unit()])
 
     @staticmethod
     def plugin_environment():
