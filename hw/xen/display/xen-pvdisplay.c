@@ -28,6 +28,7 @@
 #include "ui/console.h"
 #include "hw/xen/xen-pv-compat.h"
 #include "hw/xen/xen-pv-status.h"
+#include "hw/xen/xen-pv-vkbd.h"
 #include "xen-pvdisplay-convert.h"
 #include "xen-pvdisplay-edid.h"
 #include "xen-pvdisplay-format.h"
@@ -678,6 +679,7 @@ static void xen_pvdisplay_register_backend(void)
 {
     xen_backend_register(&xen_pvdisplay_backend_info);
     xen_pv_backend_revive("vdispl");
+    xen_pv_vkbd_by_grant();
     qemu_add_machine_init_done_notifier(&xen_pvdisplay_machine_done);
 }
 

@@ -19,6 +19,7 @@
 #include "qemu/module.h"
 #include "hw/xen/trace.h"
 #include "hw/xen/xen-pv-status.h"
+#include "hw/xen/xen-pv-vkbd.h"
 #include "xen-pvsound-nodes.h"
 #include "xen-pvsound-voice.h"
 
@@ -638,6 +639,7 @@ static void xen_pvsound_register_backend(void)
 {
     xen_backend_register(&xen_pvsound_backend_info);
     xen_pv_backend_revive("vsnd");
+    xen_pv_vkbd_by_grant();
 }
 
 xen_backend_init(xen_pvsound_register_backend);
