@@ -186,7 +186,9 @@ def pack_dom0(prefix, tools, to):
     if not os.access(program, os.X_OK):
         raise Failure("no QEMU at %s: run scripts/build-qemu first" % program)
     pack_programs({"qemu": program,
-                   "xen-grants": os.path.join(tools, "xen-grants")},
+                   "xen-grants": os.path.join(tools, "xen-grants"),
+                   "xen-pv-backendd":
+                       os.path.join(tools, "xen-pv-backendd")},
                   to, "/opt/qemu")
     # keymaps and firmware, but no network card's
     data = os.path.join(prefix, "share", "qemu")
@@ -234,6 +236,7 @@ class Machine:
         """A machine; images are the folders of its kind's parts, by name."""
         self.images, self.logs, self.progress = images, logs, progress
         self.given_patience, self.shell, self.kind = patience, shell, kind
+        self.plugin, self.tools = plugin, tools
         self.share = os.path.join(logs, "share")
         self.console_log = os.path.join(logs, "console.log")
         self.process = None

@@ -10,6 +10,7 @@ on the same: none leaves anything behind there.
 from .bealloc import scenario_bealloc
 from .desktop import scenario_weston, scenario_xorg
 from .device import scenario_device
+from .driver import scenario_backendd, scenario_driver_domain
 from .front import scenario_front
 from .helper import scenario_helper
 from .hostile import scenario_cycles, scenario_hostile
@@ -33,6 +34,8 @@ SCENARIOS = {
     "kvm": scenario_kvm,
     "plugin": scenario_plugin,
     "plugin-hvm": scenario_plugin_hvm,
+    "driver-domain": scenario_driver_domain,
+    "backendd": scenario_backendd,
     "device": scenario_device,
     "toolstack": scenario_toolstack,
     "beside": scenario_beside,
@@ -64,7 +67,7 @@ SCENARIOS = {
 # The same with Debian's own QEMU and our plugin
 PLUGIN = ("toolstack", "beside", "input", "pvh")
 PLUGIN_LONG = ("sound", "pair", "restart", "front", "newer", "be-alloc",
-               "hostile", "xorg", "libvirt")
+               "hostile", "xorg", "libvirt", "driver-domain")
 SCENARIOS.update({"plugin-" + name: by_plugin(SCENARIOS[name])
                   for name in (*PLUGIN, *PLUGIN_LONG)})
 
@@ -74,6 +77,7 @@ GROUPS = {
     "plugin": ["plugin"],
     "plugin-pv": ["plugin-toolstack", "plugin-beside", "plugin-input"],
     "plugin-pvh": ["plugin-pvh", "plugin-hvm"],
+    "driver": ["driver-domain", "backendd"],
     "attacks": ["hostile"],
     "desktops": ["weston", "xorg"],
     "virtual": ["be-alloc", "pvh", "hvm"],
@@ -95,5 +99,6 @@ LONG_GROUPS = {
                         "plugin-newer", "plugin-sound"],
     "plugin-virtual": ["plugin-be-alloc"],
     "plugin-libvirt": ["plugin-libvirt"],
+    "plugin-driver": ["plugin-driver-domain"],
 }
 assert sorted(SCENARIOS) == sorted(sum({**GROUPS, **LONG_GROUPS}.values(), []))
