@@ -25,10 +25,7 @@
 #include "qemu/osdep.h"
 
 #include "xen-pvdisplay-damage.h"
-
-#ifdef CONFIG_XEN_PV_XXHASH
-#include <xxhash.h>
-#endif
+#include "xen-pvdisplay-hash.h"
 
 #define ALL_PHASES ((1u << XEN_PV_DAMAGE_PHASES) - 1)
 
@@ -166,34 +163,6 @@ static uint32_t make_rects(const XenPvDamage *d,
 
 /* ----------------------------------------------------------------- hashes */
 
-#ifdef CONFIG_XEN_PV_XXHASH
-static uint64_t hash(const void *data, size_t length)
-{
-    return XXH3_64bits(data, length);
-}
-
-static bool has_hash(void)
-{
-    return true;
-}
-#else
-static uint64_t hash(const void *data, size_t length)
-{
-    return 0;
-}
-
-static bool has_hash(void)
-{
-    return false;
-}
-#endif
-
-/* The order of rows counts; the factor is odd, and has its bits spread */
-static uint64_t append(uint64_t sum, uint64_t next)
-{
-    return (sum ^ next) * UINT64_C(0x9e3779b185ebca87);
-}
-
 /* As the rows lie in memory, which is faster than tile by tile */
 static void read_row(XenPvDamage *d, const XenDisplifScanout *scanout,
                      const uint8_t *data, uint32_t row, uint32_t phases)
@@ -207,19 +176,13 @@ static void read_row(XenPvDamage *d, const XenDisplifScanout *scanout,
                           d->columns);
     for (; y < end; y++) {
         const uint8_t *from = data + (size_t)scanout->stride * y;
-        uint32_t phase = y % XEN_PV_DAMAGE_PHASES, x;
-        uint64_t *sums = d->scratch + (size_t)phase * d->columns;
+        uint32_t phase = y % XEN_PV_DAMAGE_PHASES;
 
-        if (!(phases & 1u << phase)) {
-            continue;
+        if (phases & 1u << phase) {
+            xen_pvdisplay_hash_row(from, length, step,
+                                   d->scratch + (size_t)phase * d->columns);
+            d->bytes_read += length;
         }
-        for (x = 0; x < d->columns; x++) {
-            size_t at = x * step;
-
-            sums[x] = append(sums[x],
-                             hash(from + at, MIN(step, length - at)));
-        }
-        d->bytes_read += length;
     }
 }
 
@@ -344,7 +307,7 @@ uint32_t xen_pv_damage_scan(XenPvDamage *d, const XenDisplifScanout *scanout,
 {
     uint32_t changed;
 
-    if (!has_hash() || !prepare(d, scanout)) {
+    if (!xen_pvdisplay_has_hash() || !prepare(d, scanout)) {
         return tell_all(scanout, rects);
     }
     if (d->busy >= XEN_PV_DAMAGE_BUSY) {
