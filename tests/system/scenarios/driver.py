@@ -315,7 +315,7 @@ def served(bench, driver):
     keys_arrive(bench, guest)
 
     other = ServedGuest(machine, "other", driver, {"vdispl": [
-        "backend=driver,be-alloc=1,connectors=id0:640x480"]})
+        "backend=driver,connectors=id0:640x480"]})
     beside(bench, driver, guest, other, connector)
     comes_again(bench, driver, guest)
     reboots(bench, driver, guest)
@@ -391,9 +391,15 @@ def comes_again(bench, driver, guest):
     """QEMU is killed; then the display is detached, and attached again."""
     tap, machine = bench.tap, bench.machine
     idle = bench.grants(guest.domid)
-    driver.sh("kill -KILL %d" % guest.pid())
+    pid, number = guest.started()
+    driver.sh("kill -KILL %d" % pid)
     tap.ok(driver.says("guest %d: QEMU was killed by signal 9" % guest.domid),
            "%s: the service sees that QEMU was killed" % guest.name)
+    # The next one answers when it has made its devices
+    driver.sh("n=0; until [ $(grep -c 'guest %d: started' /tmp/backendd.log) "
+              "-ge 2 ] && nc 127.0.0.1 444%d < /dev/null | grep -q QMP; do "
+              "n=$((n + 1)); [ $n -lt 300 ] || exit 1; usleep 200000; done" %
+              (guest.domid, number), 120)
     again, out = machine.until(
         "[ \"$(xenstore-read %s/state)\" = 4 ]" %
         driver.node("vdispl", guest.domid), 90)
