@@ -292,15 +292,15 @@ static void child_ended(GPid pid, gint status, gpointer opaque)
 {
     BackenddGuest *guest = opaque;
     g_autofree char *how = NULL;
-    unsigned int deaths, delay;
+    unsigned int deaths, delay, reads = LAST_READS;
 
     guest->child_watch = 0;
     guest->pid = 0;
     g_spawn_close_pid(pid);
     g_clear_handle_id(&guest->timer, g_source_remove);
     /* What is left in the pipe; others may have its other end open */
-    for (int i = 0; i < LAST_READS && read_lines(guest) > 0; i++) {
-        continue;
+    while (reads && read_lines(guest) > 0) {
+        reads--;
     }
     close_output(guest);
     how = how_it_ended(status, guest->last_line);

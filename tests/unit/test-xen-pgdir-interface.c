@@ -402,7 +402,7 @@ static void test_shared_flags(Fixture *fix, gconstpointer data)
     uint32_t dir = fake_grants_link_directory(fix->f, 4);
     uint32_t *page = fake_grants_page(fix->f, dir);
     XenPgdirBuffer *buffer = NULL;
-    uint32_t i, refs[4], first[2];
+    uint32_t i, refs[4], first[2] = {};
 
     g_assert_cmpint(xen_pgdir_buffer_new_shared(fix->mapper, dir, PAGE,
                                                 XEN_PGDIR_WRITABLE, &buffer),

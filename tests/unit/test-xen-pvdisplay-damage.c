@@ -480,7 +480,8 @@ static void *write_all_the_time(void *opaque)
     while (!g_atomic_int_get(&w->stop)) {
         gint *at = (gint *)pixel(w->test, n * 37 % 640, n * 11 % 480);
 
-        g_atomic_int_set(at, n++);
+        g_atomic_int_set(at, n);
+        n++;
     }
     return NULL;
 }

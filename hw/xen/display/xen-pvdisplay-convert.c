@@ -102,15 +102,15 @@ static void convert_pairs(XenPvRowFn *fn, const uint8_t *row, uint32_t width,
     uint8_t pair[4];
 
     if (first % 2) {
-        fn(row + (first - 1) * 2, both, 2);
+        fn(row + (size_t)(first - 1) * 2, both, 2);
         *to++ = both[1];
         first++;
     }
     if (first < end) {
-        fn(row + first * 2, to, (end - first) & ~1u);
+        fn(row + (size_t)first * 2, to, (end - first) & ~1u);
     }
     if (first < end && end % 2) {
-        const uint8_t *last = row + (end - 1) * 2;
+        const uint8_t *last = row + (size_t)(end - 1) * 2;
 
         memset(pair, 128, sizeof(pair));
         memcpy(pair, last, end < width ? 4 : 2);

@@ -238,8 +238,8 @@ static bool prepare(XenPvDamage *d, const XenDisplifScanout *scanout)
         return true;
     }
     xen_pv_damage_clear(d);
-    d->sums = g_try_new(uint64_t, (size_t)size * XEN_PV_DAMAGE_PHASES);
-    d->scratch = g_try_new(uint64_t, (size_t)columns * XEN_PV_DAMAGE_PHASES);
+    d->sums = g_try_new0(uint64_t, (size_t)size * XEN_PV_DAMAGE_PHASES);
+    d->scratch = g_try_new0(uint64_t, (size_t)columns * XEN_PV_DAMAGE_PHASES);
     d->told = g_try_new0(uint8_t, size);
     if (!d->sums || !d->scratch || !d->told) {
         xen_pv_damage_clear(d);

@@ -87,7 +87,7 @@ void rgb_row(const uint8_t *restrict from, uint32_t *restrict to, size_t n,
         for (i = 0; i < BLOCK; i++) {
             to[i] = to_rgb(from, i, l);
         }
-        from += BLOCK * l.cpp;
+        from += (size_t)BLOCK * l.cpp;
         to += BLOCK;
     }
     for (i = 0; i < n; i++) {
@@ -139,7 +139,7 @@ void yuyv_row(const uint8_t *restrict from, uint32_t *restrict to, size_t n)
         for (i = 0; i < BLOCK; i += 2) {
             yuyv_pair(from + 2 * i, to + i);
         }
-        from += 2 * BLOCK;
+        from += (size_t)2 * BLOCK;
         to += BLOCK;
     }
     for (i = 0; i < n; i += 2) {

@@ -217,7 +217,7 @@ int32_t xen_pgdir_buffer_new(XenPgdirMapper *mapper, uint32_t dir_ref,
                              XenPgdirBuffer **buffer)
 {
     g_autofree uint32_t *refs = NULL;
-    uint32_t pages;
+    uint32_t pages = 0;
     int32_t ret;
 
     ret = check_flags(mapper, flags, XEN_PGDIR_WRITABLE);
@@ -271,7 +271,7 @@ static void chain_unmap(XenPgdirMapper *mapper, XenPgdirChain *chain)
 static int32_t chain_map(XenPgdirMapper *mapper, uint32_t dir_ref,
                          uint32_t pages, XenPgdirChain *chain)
 {
-    void *addr;
+    void *addr = NULL;
     int32_t ret;
 
     chain->pages = 0;
@@ -321,7 +321,7 @@ int32_t xen_pgdir_buffer_new_shared(XenPgdirMapper *mapper, uint32_t dir_ref,
     bool guest_writes = !(flags & XEN_PGDIR_GUEST_READS);
     XenGrantShare *share;
     XenPgdirChain chain;
-    uint32_t pages;
+    uint32_t pages = 0;
     int32_t ret;
 
     ret = check_flags(mapper, flags, XEN_PGDIR_GUEST_READS);
