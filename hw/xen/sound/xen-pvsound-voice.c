@@ -17,6 +17,9 @@
 #define LEAST_TICK_US 1000
 #define MOST_TICK_US 50000
 
+/* How much longer than thought a host is given after STOP */
+#define MOST_LATE_NS (2 * NANOSECONDS_PER_SECOND)
+
 /* ------------------------------------------------------------- playback */
 
 static size_t voice_queued(XenPvVoice *v)
@@ -130,6 +133,7 @@ static size_t voice_write(XenPvVoice *v, size_t frames)
 
         taken = AUD_write(v->out, (void *)data, bytes) / host_frame;
         fifo8_drop(&v->queue, taken * host_frame);
+        v->rest -= MIN(v->rest, taken);
         done += taken;
         if (taken * host_frame < bytes) {
             break;
@@ -227,10 +231,20 @@ static const AudioFormat audio_formats[] = {
     [XEN_PVSOUND_F32] = AUDIO_FORMAT_F32,
 };
 
+/*
+ * A QEMU that did not get the processor has not handed over what was due, and
+ * the host's buffer is not played yet: both have their time anew.  A host that
+ * takes nothing any more is not waited for.
+ */
 static void voice_be_quiet(void *opaque)
 {
     XenPvVoice *v = opaque;
+    int64_t now = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL);
 
+    if (v->rest && now < v->quiet_by) {
+        timer_mod(v->quiet, now + xen_pvsound_clock_heard(&v->clock, 0));
+        return;
+    }
     timer_del(v->tick);
     v->active = false;
     AUD_set_active_out(v->out, false);
@@ -347,9 +361,13 @@ static void voice_run_out(XenPvVoice *v, bool run)
     int64_t tick = MAX(MIN(us, MOST_TICK_US), LEAST_TICK_US) * SCALE_US;
 
     if (!run) {
+        size_t queued = voice_queued(v);
+        int64_t heard = now + xen_pvsound_clock_heard(&v->clock, queued);
+
         v->running = false;
-        timer_mod(v->quiet, now + xen_pvsound_clock_heard(&v->clock,
-                                                          voice_queued(v)));
+        v->rest = queued + v->clock.room;
+        v->quiet_by = heard + MOST_LATE_NS;
+        timer_mod(v->quiet, heard);
         return;
     }
     timer_del(v->quiet);

@@ -51,6 +51,9 @@ typedef struct XenPvVoice {
     uint32_t host_frame;
     bool running;
     bool active;
+    /* After STOP: frames that the host has to take until all is heard */
+    size_t rest;
+    int64_t quiet_by;
     XenPvSoundClock clock;
     Fifo8 queue;
     QEMUTimer *tick;
