@@ -94,9 +94,10 @@ static void store_prune(BackenddStore *store, const char *path)
 {
     unsigned int count = 0;
     char **names = xs_directory(store->xsh, XBT_NULL, path, &count);
+    bool empty = names && !count;
 
     free(names);
-    if (names && !count) {
+    if (empty) {
         xs_rm(store->xsh, XBT_NULL, path);
     }
 }
