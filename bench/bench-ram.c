@@ -16,7 +16,7 @@
 
 #include <sys/mman.h>
 
-#include "../hw/xen/pgdir/ram-map.h"
+#include "../tests/unit/ram-ops.h"
 #include "bench-util.h"
 
 #define PAGE        ((size_t)XEN_PGDIR_PAGE_SIZE)
@@ -65,46 +65,6 @@ static void guest_put(void *opaque, uint32_t ref, void *addr)
 static const XenRamOps guest_ops = {
     .get = guest_get,
     .put = guest_put,
-};
-
-static int32_t op_map(void *opaque, const uint32_t *refs, uint32_t count,
-                      uint32_t writable, void **addr)
-{
-    Guest *g = opaque;
-
-    return xen_ram_map_window(g->map, refs, count, writable, addr);
-}
-
-static int32_t op_map_page(void *opaque, uint32_t ref, uint32_t writable,
-                           void **addr)
-{
-    Guest *g = opaque;
-
-    return xen_ram_map_own(g->map, ref, writable, addr);
-}
-
-static void op_unmap(void *opaque, void *addr, const uint32_t *refs,
-                     uint32_t count)
-{
-    Guest *g = opaque;
-
-    xen_ram_unmap(g->map, addr, refs, count);
-}
-
-static int32_t op_replace(void *opaque, void *addr, const uint32_t *refs,
-                          uint32_t count, void *copy)
-{
-    Guest *g = opaque;
-
-    return xen_ram_replace(g->map, addr, refs, count, copy);
-}
-
-static const XenPgdirGrantOps ops = {
-    .size = sizeof(ops),
-    .map = op_map,
-    .unmap = op_unmap,
-    .replace = op_replace,
-    .map_page = op_map_page,
 };
 
 /* A page of the guest's, anywhere in its memory */
@@ -165,7 +125,7 @@ static void bench_init(Bench *b, bool file)
     g->areas.max = 32768;
     g->map = xen_ram_map_new(&guest_ops, g, &g->areas);
     b->guest = g;
-    good(xen_pgdir_mapper_new(&ops, g, &config, &b->mapper));
+    good(xen_pgdir_mapper_new(&ram_ops, g->map, &config, &b->mapper));
     for (i = 0; i < BUFFERS; i++) {
         good(xen_pgdir_buffer_new(b->mapper, make_directory(g, b->refs[i]),
                                   PICTURE * PAGE, 0, &b->buffers[i]));
@@ -265,11 +225,11 @@ static double copy_picture(Bench *b, uint32_t buffer, uint8_t *copies,
         void *addr = guest_page(b->guest, ref);
 
         if (map) {
-            good(op_map_page(b->guest, ref, 0, &addr));
+            good(xen_ram_map_own(b->guest->map, ref, 0, &addr));
         }
         memcpy(copy + i * PAGE, addr, PAGE);
         if (map) {
-            op_unmap(b->guest, addr, &ref, 1);
+            xen_ram_unmap(b->guest->map, addr, &ref, 1);
         }
     }
     return now_ns() - start;

@@ -201,24 +201,12 @@ void xen_pv_picture_clear(XenPvPicture *picture)
     g_clear_pointer(&picture->pixels, g_free);
 }
 
-void xen_pv_picture_take(XenPvTest *t, const char *device, int head,
-                         XenPvPicture *picture)
+void xen_pv_picture_parse(XenPvPicture *picture, const char *file, gsize size)
 {
-    g_autofree char *path = g_build_filename(t->dir, "screen.ppm", NULL);
-    g_autofree char *file = NULL;
     uint32_t width, height, x, y;
     const uint8_t *rgb;
-    GError *err = NULL;
     int offset = 0;
-    gsize size, stride;
-
-    qtest_qmp_assert_success(t->qts,
-                             "{ 'execute': 'screendump', 'arguments': "
-                             "{ 'filename': %s, 'device': %s, 'head': %d } }",
-                             path, device, head);
-    g_file_get_contents(path, &file, &size, &err);
-    g_assert_no_error(err);
-    unlink(path);
+    gsize stride;
 
     g_assert_cmpint(sscanf(file, "P6 %u %u 255%n", &width, &height, &offset),
                     ==, 2);
@@ -239,6 +227,24 @@ void xen_pv_picture_take(XenPvTest *t, const char *device, int head,
             rgb += 3;
         }
     }
+}
+
+void xen_pv_picture_take(XenPvTest *t, const char *device, int head,
+                         XenPvPicture *picture)
+{
+    g_autofree char *path = g_build_filename(t->dir, "screen.ppm", NULL);
+    g_autofree char *file = NULL;
+    GError *err = NULL;
+    gsize size;
+
+    qtest_qmp_assert_success(t->qts,
+                             "{ 'execute': 'screendump', 'arguments': "
+                             "{ 'filename': %s, 'device': %s, 'head': %d } }",
+                             path, device, head);
+    g_file_get_contents(path, &file, &size, &err);
+    g_assert_no_error(err);
+    unlink(path);
+    xen_pv_picture_parse(picture, file, size);
 }
 
 bool xen_pv_picture_is(const XenPvPicture *picture, uint32_t width,

@@ -85,6 +85,10 @@ void xen_pv_picture_init(XenPvPicture *picture, uint32_t width,
                          uint32_t height);
 void xen_pv_picture_clear(XenPvPicture *picture);
 
+/* From what a screendump wrote; a byte of 0 follows it */
+void xen_pv_picture_parse(XenPvPicture *picture, const char *file,
+                          gsize size);
+
 /* A screendump */
 void xen_pv_picture_take(XenPvTest *t, const char *device, int head,
                          XenPvPicture *picture);

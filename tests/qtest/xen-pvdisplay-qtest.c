@@ -74,63 +74,27 @@ int switch_off(XenFrontConnector *c)
     return xen_front_set_config(c, 0, 0, 0, 0, 0, 0);
 }
 
-void picture_parse(Picture *picture)
-{
-    int offset = 0;
-
-    g_assert_cmpint(sscanf(picture->file, "P6 %u %u 255%n", &picture->width,
-                           &picture->height, &offset), ==, 2);
-    g_assert_cmpint(offset, >, 0);
-    offset++;
-    g_assert_cmpuint(picture->file_size, ==,
-                     offset + picture->width * picture->height * 3);
-    picture->rgb = (uint8_t *)picture->file + offset;
-}
-
-void picture_take(XenPvTest *t, const char *device, int head,
-                  Picture *picture)
-{
-    g_autofree char *path = g_build_filename(t->dir, "screen.ppm", NULL);
-    GError *err = NULL;
-
-    qtest_qmp_assert_success(t->qts,
-                             "{ 'execute': 'screendump', 'arguments': "
-                             "{ 'filename': %s, 'device': %s, 'head': %d } }",
-                             path, device, head);
-    g_file_get_contents(path, &picture->file, &picture->file_size, &err);
-    g_assert_no_error(err);
-    unlink(path);
-    picture_parse(picture);
-}
-
-uint32_t picture_pixel(const Picture *picture, uint32_t x, uint32_t y)
-{
-    const uint8_t *rgb = picture->rgb + 3 * (y * picture->width + x);
-
-    return rgb[0] << 16 | rgb[1] << 8 | rgb[2];
-}
-
 void check_screen_at(XenPvTest *t, const char *device, int head,
                      uint32_t width, uint32_t height, uint32_t seed,
                      uint32_t x0, uint32_t y0)
 {
-    Picture picture;
-    uint32_t x, y;
+    XenPvPicture picture;
+    uint32_t x, y, pixel;
 
-    picture_take(t, device, head, &picture);
+    xen_pv_picture_take(t, device, head, &picture);
     g_assert_cmpuint(picture.width, ==, width);
     g_assert_cmpuint(picture.height, ==, height);
     for (y = 0; y < height; y++) {
         for (x = 0; x < width; x++) {
-            if (picture_pixel(&picture, x, y) !=
-                xen_front_pixel(x0 + x, y0 + y, seed)) {
+            pixel = picture.pixels[y * width + x];
+            if (pixel != xen_front_pixel(x0 + x, y0 + y, seed)) {
                 g_test_message("head %d differs at %u,%u", head, x, y);
-                g_assert_cmphex(picture_pixel(&picture, x, y), ==,
+                g_assert_cmphex(pixel, ==,
                                 xen_front_pixel(x0 + x, y0 + y, seed));
             }
         }
     }
-    g_free(picture.file);
+    xen_pv_picture_clear(&picture);
 }
 
 void check_left(XenPvTest *t, uint32_t seed)

@@ -25,15 +25,6 @@
 #define COOKIE_A        0xffff888004210800ull
 #define COOKIE_B        0xffff888004210c00ull
 
-/* The file of a screendump, and what is in it */
-typedef struct Picture {
-    char *file;
-    gsize file_size;
-    uint32_t width;
-    uint32_t height;
-    uint8_t *rgb;
-} Picture;
-
 void test_stats(XenPvTest *t, XenGuestStats *stats);
 
 /* Nothing may be mapped for a guest that is not connected */
@@ -56,16 +47,6 @@ void end_buffer(XenPvTest *t, XenFrontBuffer *buffer);
 int show(XenFrontConnector *c, XenFrontBuffer *buffer);
 
 int switch_off(XenFrontConnector *c);
-
-/* From what a screendump wrote */
-void picture_parse(Picture *picture);
-
-/* A screendump; the file is to be freed */
-void picture_take(XenPvTest *t, const char *device, int head,
-                  Picture *picture);
-
-/* 0xRRGGBB */
-uint32_t picture_pixel(const Picture *picture, uint32_t x, uint32_t y);
 
 /* The screen shows the picture that was drawn with @seed, from @x0, @y0 on */
 void check_screen_at(XenPvTest *t, const char *device, int head,

@@ -353,7 +353,7 @@ static void test_destroy_held(const void *testbed)
                   LEFT_WIDTH * LEFT_HEIGHT * 3;
     GByteArray *bytes = g_byte_array_new();
     g_autofree char *path = NULL;
-    Picture picture = { 0 };
+    XenPvPicture picture;
     XenFrontBuffer *a;
     QDict *response;
     int reader, writer;
@@ -398,12 +398,12 @@ static void test_destroy_held(const void *testbed)
     response = qtest_qmp_receive(t.qts);
     g_assert_true(qdict_haskey(response, "return"));
     qobject_unref(response);
-    picture.file_size = bytes->len;
     g_byte_array_append(bytes, (const uint8_t *)"", 1);
-    picture.file = (char *)bytes->data;
-    picture_parse(&picture);
-    g_assert_cmphex(picture_pixel(&picture, 799, 599), ==,
+    xen_pv_picture_parse(&picture, (char *)bytes->data, bytes->len - 1);
+    g_assert_cmpuint(picture.width, ==, LEFT_WIDTH);
+    g_assert_cmphex(picture.pixels[599 * LEFT_WIDTH + 799], ==,
                     xen_front_pixel(799, 599, 21));
+    xen_pv_picture_clear(&picture);
     g_byte_array_free(bytes, true);
     close(reader);
     unlink(path);

@@ -11,7 +11,7 @@
 #include "qemu/osdep.h"
 #include <fcntl.h>
 #include <sys/mman.h>
-#include "../../hw/xen/pgdir/ram-map.h"
+#include "ram-ops.h"
 #include "faults.h"
 
 #define PAGE        ((size_t)XEN_PGDIR_PAGE_SIZE)
@@ -351,46 +351,6 @@ static void test_own(void)
 
 /* --------------------------------------------------------- with the helper */
 
-static int32_t op_map(void *opaque, const uint32_t *refs, uint32_t count,
-                      uint32_t writable, void **addr)
-{
-    Guest *g = opaque;
-
-    return xen_ram_map_window(g->map, refs, count, writable, addr);
-}
-
-static int32_t op_map_page(void *opaque, uint32_t ref, uint32_t writable,
-                           void **addr)
-{
-    Guest *g = opaque;
-
-    return xen_ram_map_own(g->map, ref, writable, addr);
-}
-
-static void op_unmap(void *opaque, void *addr, const uint32_t *refs,
-                     uint32_t count)
-{
-    Guest *g = opaque;
-
-    xen_ram_unmap(g->map, addr, refs, count);
-}
-
-static int32_t op_replace(void *opaque, void *addr, const uint32_t *refs,
-                          uint32_t count, void *copy)
-{
-    Guest *g = opaque;
-
-    return xen_ram_replace(g->map, addr, refs, count, copy);
-}
-
-static const XenPgdirGrantOps ops = {
-    .size = sizeof(ops),
-    .map = op_map,
-    .unmap = op_unmap,
-    .replace = op_replace,
-    .map_page = op_map_page,
-};
-
 #define PICTURE     64
 #define DIRECTORY   250
 
@@ -430,8 +390,9 @@ static void shown_buffer(Shown *s, bool file, uint32_t flags,
     for (i = 0; i < PICTURE; i++) {
         directory[1 + i] = REF(10 + 2 * i);
     }
-    g_assert_cmpint(xen_pgdir_mapper_new(&ops, s->g, &config, &s->mapper), ==,
-                    0);
+    g_assert_cmpint(xen_pgdir_mapper_new(&ram_ops, s->g->map, &config,
+                                         &s->mapper),
+                    ==, 0);
     g_assert_cmpint(xen_pgdir_buffer_new(s->mapper, REF(DIRECTORY),
                                          PICTURE * PAGE, flags, &s->buffer),
                     ==, 0);
