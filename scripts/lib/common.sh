@@ -22,7 +22,8 @@
 #   fetch_debs SUITE DIR PKG... download packages of another Debian suite
 #   have_novnc                  sets $novnc to the folder of Debian's noVNC, which
 #                               is not installed
-#   fetch_source SUITE DIR PKG  download an upstream tarball of another suite
+#   fetch_source SUITE DIR PKG VERSION
+#                               download an upstream tarball of another suite
 #   run_logged LOG CMD...       run quietly; show the end of LOG on failure
 #   run_ninja LOG ARGS...       run ninja with a short, steady progress
 #
@@ -333,22 +334,38 @@ have_novnc()
     novnc=$build_dir/novnc/usr/share/novnc
 }
 
-# fetch_source SUITE DIR PKG: have PKG's upstream source, PKG_*.orig.tar.*, in
-# DIR; returns non-zero, with the reason on stderr, when it cannot be had
+# source_versions SUITE PKG VERSION: which versions VERSION.* of PKG a suite
+# names sources of, the newest first.  Mirrors may have lost some of them.
+source_versions()
+{
+    private_apt "$1" apt-cache showsrc --only-source "$2" 2>/dev/null |
+        sed -n 's/^Version: //p' |
+        grep -E "^([0-9]+:)?${3//./[.]}([^0-9]|\$)" | sort -ruV
+}
+
+# fetch_source SUITE DIR PKG VERSION: have the upstream source of a VERSION.*
+# of PKG, PKG_*.orig.tar.*, in DIR; returns non-zero, with the reason on stderr,
+# when it cannot be had
 fetch_source()
 {
-    local suite=$1 dir=$2 pkg=$3 lock status=0
+    local suite=$1 dir=$2 pkg=$3 version=$4 full lock status=0
 
     mkdir -p "$dir"
     exec {lock}>"$dir/.lock"
     flock "$lock"
     if ! (cd "$dir" && sha256sum --status -c SHA256SUMS 2>/dev/null); then
-        say "downloading from Debian $suite: source of $pkg"
-        rm -f "$dir/$pkg"_* "$dir/SHA256SUMS"
-        (cd "$dir" &&
-         run_logged "$dir/.log" private_apt "$suite" \
-             apt-get source --download-only --tar-only "$pkg" &&
-         sha256sum "$pkg"_*.orig.tar.* >SHA256SUMS) || status=1
+        status=1
+        for full in $(source_versions "$suite" "$pkg" "$version"); do
+            say "downloading from Debian $suite: source of $pkg $full"
+            rm -f "$dir/$pkg"_* "$dir/SHA256SUMS"
+            if (cd "$dir" &&
+                run_logged "$dir/.log" private_apt "$suite" \
+                    apt-get source --download-only --tar-only "$pkg=$full" &&
+                sha256sum "$pkg"_*.orig.tar.* >SHA256SUMS); then
+                status=0
+                break
+            fi
+        done
     fi
     exec {lock}>&-
     return $status

@@ -219,7 +219,7 @@ class Plan:
                   self.need('scripts', 'git', 'perl', 'libvirt-clients',
                             'libxml2-utils', 'python3-yaml', 'reuse')]
         names = ['architecture', 'ci', 'overlay', 'behaviours', 'docs',
-                 'pages', 'libvirt', 'licences', 'style']
+                 'pages', 'libvirt', 'licences', 'sources', 'style']
         if self.size == 'quick':
             names.remove('docs')
         for name in names:
