@@ -497,12 +497,16 @@ static void test_stale_origin(Test *t, gconstpointer data)
     create(t, 7, 100, 52, 32);
     good(t, 0, req_attach(7, 8, 100, 52, XR24));
 
-    /* The origin is beyond the framebuffer; that of the other is forgotten */
+    /* The origin is beyond the framebuffer, and holds on for the other */
     good(t, 0, req_config(2, 100, 50, 200, 100));
     good(t, 0, req_flip(4));
     assert_shows(t, 0, 4, 0, 256, 64, 48);
     good(t, 0, req_flip(2));
-    assert_shows(t, 0, 2, 0, 800, 64, 48);
+    assert_shows(t, 0, 2, 50 * 800 + 400, 800, 64, 48);
+    good(t, 0, req_flip(4));
+    assert_shows(t, 0, 4, 0, 256, 64, 48);
+    good(t, 0, req_flip(2));
+    assert_shows(t, 0, 2, 50 * 800 + 400, 800, 64, 48);
     /* In one direction only */
     good(t, 0, req_config(2, 136, 0, 200, 100));
     good(t, 0, req_flip(4));

@@ -46,7 +46,7 @@ const char *xen_displif_scanout(const XenDisplifGeometry *fb,
  * while the mode stays, though its clients move: to another framebuffer, with
  * another origin.  What they show always covers the screen, so the origin is
  * stale where it leaves the framebuffer, or leaves less of it than there is
- * room for although the whole would do.
+ * room for although the whole would do.  It still counts for others.
  */
 bool xen_displif_is_stale(const XenDisplifGeometry *fb,
                           const XenDisplifWindow *window);

@@ -63,7 +63,8 @@ typedef struct DisplifFramebuffer {
 } DisplifFramebuffer;
 
 /*
- * @window: its visible area
+ * @window: what it shows of a framebuffer
+ * @origin_x, @origin_y: where the last SET_CONFIG had that begin
  * @enabled: between a SET_CONFIG of a framebuffer and one that resets
  * @shown: buffer whose pages the owner shows, or NULL.  The framebuffer that
  *     it was shown by may be detached meanwhile.
@@ -72,6 +73,8 @@ typedef struct DisplifFramebuffer {
  */
 typedef struct DisplifConnector {
     XenDisplifWindow window;
+    uint32_t origin_x;
+    uint32_t origin_y;
     XenPvRing ring;
     XenPvEvents events;
     bool enabled;
@@ -295,7 +298,7 @@ static int fb_detach(XenDisplif *card,
     return 0;
 }
 
-/* Show @fb from its pixel @x, @y on, and keep that origin */
+/* Show @fb from its pixel @x, @y on */
 static int show_fb(XenDisplif *card, uint32_t index, DisplifFramebuffer *fb,
                    uint32_t x, uint32_t y, bool flip, const char **why)
 {
@@ -326,8 +329,8 @@ static int show_fb(XenDisplif *card, uint32_t index, DisplifFramebuffer *fb,
 static void switch_off(DisplifConnector *connector)
 {
     connector->enabled = false;
-    connector->window.x = 0;
-    connector->window.y = 0;
+    connector->window.x = connector->origin_x = 0;
+    connector->window.y = connector->origin_y = 0;
     connector->shown = NULL;
 }
 
@@ -362,7 +365,28 @@ static int set_config(XenDisplif *card, uint32_t index,
         return ret;
     }
     connector->enabled = true;
+    connector->origin_x = req->x;
+    connector->origin_y = req->y;
     return 0;
+}
+
+/*
+ * A flip shows @fb from the origin of the last SET_CONFIG on, unless @fb proves
+ * that this origin belongs to another client.  It is kept all the same: when
+ * that client comes back, Linux sends a flip, but not the origin.
+ */
+static int flip_fb(XenDisplif *card, uint32_t index, DisplifFramebuffer *fb,
+                   const char **why)
+{
+    DisplifConnector *connector = get_connector(card, index);
+    XenDisplifWindow window = connector->window;
+    bool stale;
+
+    window.x = connector->origin_x;
+    window.y = connector->origin_y;
+    stale = xen_displif_is_stale(&fb->geometry, &window);
+    return show_fb(card, index, fb, stale ? 0 : window.x, stale ? 0 : window.y,
+                   true, why);
 }
 
 /*
@@ -387,10 +411,7 @@ static int page_flip(XenDisplif *card, uint32_t index,
         return refuse(why, -EBUSY, "too many flips without their event");
     }
     if (connector->enabled) {
-        bool stale = xen_displif_is_stale(&fb->geometry, &connector->window);
-
-        ret = show_fb(card, index, fb, stale ? 0 : connector->window.x,
-                      stale ? 0 : connector->window.y, true, why);
+        ret = flip_fb(card, index, fb, why);
         if (ret < 0) {
             return ret;
         }
