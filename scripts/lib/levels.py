@@ -451,5 +451,9 @@ class Plan:
                      *(['--long'] if self.long else []), *names],
                     silence=1200, after=before, again=f'system:{group}',
                     locks=['build/helper'] if 'helper' in names else []))
+        # The manual says what ran with which versions
+        ran = [job.name for job in self.jobs if job.level == 'system']
+        self.add('system', 'matrix', [TESTS / 'scripts/test-matrix'],
+                 silence=120, after=[before[1], *ran])
         self.add('system', 'readme', [TESTS / 'scripts/test-readme'],
                  silence=1200, after=[before[0]])

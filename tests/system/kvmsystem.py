@@ -44,6 +44,9 @@ class KvmMachine(Machine):
     def booted(self):
         return "a KVM host boots", self.sh("uname -sr")
 
+    def xen_version(self):
+        return "KVM"
+
     def kernel_of(self, version):
         return self.image("vmlinuz" if version == "6.1" else
                           "kvm/vmlinuz-" + version)
@@ -82,7 +85,7 @@ class KvmGuest(Guest):
         config = config or {}
         self.machine, self.name, self.kernel = machine, name, kernel
         self.domid = None
-        self.hvm = True
+        self.type, self.hvm = "hvm", True
         self.qmp_path, self.pid_path, self.status_path, self.obeys_path = (
             "/run/%s-%s" % (what, name)
             for what in ("qmp", "pid", "status", "obeys"))
@@ -141,6 +144,7 @@ class KvmGuest(Guest):
         self.machine.ask("console", timeout, domid=self.domid,
                          path=self.obeys_path)
         self.machine.progress.end()
+        self.has_booted()
 
     def reboots(self, timeout=300):
         """Wait until it is ready again."""

@@ -253,6 +253,8 @@ class Machine:
         shutil.copy(os.path.join(HERE, self.INIT),
                     os.path.join(self.share, "system-init"))
         self.kernels = set()
+        # Of each guest that has booted, its type and its Linux
+        self.ran = set()
         pack_guest(tools, logs)
 
     @staticmethod
@@ -363,6 +365,15 @@ class Machine:
         """What has booted, for people."""
         return "Xen boots", self.sh(
             "xl info | grep -E '^(release|xen_version|virt_caps)'")
+
+    def versions(self):
+        """Of what guests run on: Xen, QEMU and how our devices are in it."""
+        return {"xen": self.xen_version(), "plugin": self.kind.stock,
+                "qemu": re.search(r"version ([\d.]+)", self.sh(
+                    self.qemu + " --version", 60)).group(1)}
+
+    def xen_version(self):
+        return self.sh("xl info xen_version").strip()
 
     def destroy_guests(self):
         self.sh("xl list | awk 'NR > 2 { print $1 }' | "
@@ -542,7 +553,8 @@ class Guest:
         self.machine, self.name, self.kernel = machine, name, kernel
         config = config or {}
         # The firmware of an HVM guest wants a kernel as it is installed.
-        self.hvm = config.get("type") == "hvm"
+        self.type = config.get("type", "pv")
+        self.hvm = self.type == "hvm"
         self.qmp_path = "/run/qmp-%s" % name
         self.domid = None
         settings = {
@@ -600,6 +612,13 @@ class Guest:
         self.machine.progress.begin("booting guest %s" % self.name)
         self.machine.ask("console", timeout, domid=self.domid)
         self.machine.progress.end()
+        self.has_booted()
+
+    def has_booted(self):
+        """Note what has; which Linux is the newest is not for long."""
+        self.machine.ran.add((self.type, self.kernel
+                              if self.kernel == "newest" else
+                              self.sh("uname -r").strip()))
 
     def sh(self, cmd, timeout=30, check=True):
         """Run a command in the guest and return what it prints."""

@@ -43,6 +43,8 @@ class VirshGuest(Guest):
     # pylint: disable=super-init-not-called
     def __init__(self, machine, name):
         self.machine, self.name, self.kernel = machine, name, "6.1"
+        # Files of the manual have the name of their type
+        self.type = name
         self.domid = None
 
     def started(self):
