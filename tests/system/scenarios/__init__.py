@@ -8,7 +8,7 @@ on the same: none leaves anything behind there.
 """
 
 from .bealloc import scenario_bealloc
-from .desktop import scenario_weston, scenario_xorg
+from .desktop import scenario_switch, scenario_weston, scenario_xorg
 from .device import scenario_device
 from .driver import scenario_backendd, scenario_driver_domain
 from .front import scenario_front
@@ -57,6 +57,7 @@ SCENARIOS = {
     "cycles": scenario_cycles,
     "weston": scenario_weston,
     "xorg": scenario_xorg,
+    "switch": scenario_switch,
     "be-alloc": scenario_bealloc,
     "pvh": scenario_pvh,
     "hvm": scenario_hvm,
@@ -99,6 +100,7 @@ LONG_GROUPS = {
                         "plugin-newer", "plugin-sound"],
     "plugin-virtual": ["plugin-be-alloc"],
     "plugin-libvirt": ["plugin-libvirt"],
+    "desktops-switch": ["switch"],
     "plugin-driver": ["plugin-driver-domain"],
 }
 assert sorted(SCENARIOS) == sorted(sum({**GROUPS, **LONG_GROUPS}.values(), []))

@@ -66,9 +66,9 @@ def in_debian(place, command, timeout=30, check=True):
 class Desktop:
     """A guest with Debian on its disk."""
 
-    def __init__(self, bench, name):
+    def __init__(self, bench, name, configured=None):
         self.bench, self.name = bench, name
-        config = documented(name)
+        config = documented(configured or name)
         self.disk(config)
         self.sound(config)
         self.guest = bench.guest(name, config=config)
@@ -118,7 +118,9 @@ class Desktop:
 
     def write(self, name, path):
         """A file as the manual prints it."""
-        text = "\n".join(printed(name)) + "\n"
+        self.keep("\n".join(printed(name)) + "\n", path)
+
+    def keep(self, text, path):
         self.sh("mkdir -p %s; echo %s | base64 -d > %s" % (
             os.path.dirname(path),
             base64.b64encode(text.encode()).decode(), path))
@@ -327,7 +329,8 @@ def scenario_weston(bench):
 def weston_screenshot(desktop, viewers):
     """Weston saves a picture of all screens for Super-S."""
     desktop.sh("rm -f wayland-screenshot*")
-    viewers.sh("xdotool key super+s")
+    viewers.sh("xdotool windowfocus %s; xdotool key super+s" %
+               viewers.windows[0])
     desktop.comes("ls wayland-screenshot*")
     return desktop.picture("n=0; until pngtopnm wayland-screenshot* "
                            "2> /dev/null > /tmp/shot; do n=$((n + 1)); "
@@ -393,4 +396,105 @@ def scenario_xorg(bench):
     desktop.end()
 
 
+# X on two screens, of which one framebuffer has both
+BESIDE = """xset r off s off -dpms
+xrandr --output Virtual-2 --right-of Virtual-1
+xsetroot -solid '#602040'
+xterm -fn 9x15 -geometry 40x10+40+60 -e sh -c 'seq 30; exec sleep 9999' &
+exec xterm -fn 9x15 -geometry 40x10+900+60 -e sh -c 'seq 99; exec sleep 9999'
+"""
+X_BACKGROUND = (0x60, 0x20, 0x40)
+
+
+def rotated(picture):
+    """A picture that is turned to the left, as xrandr does."""
+    width, height = picture.width, picture.height
+    data = b"".join(picture.data[(y * width + x) * 3:(y * width + x) * 3 + 3]
+                    for x in range(width - 1, -1, -1) for y in range(height))
+    return pictures.Picture(height, width, data)
+
+
+class Turns:
+    """Weston and X on two screens, of which one has the viewers' at a time."""
+
+    def __init__(self, bench, desktop, viewers):
+        self.bench, self.desktop, self.viewers = bench, desktop, viewers
+
+    def both_are(self, colour, what):
+        for screen in 0, 1:
+            self.shows(screen, colour, what)
+
+    def shows(self, screen, colour, what):
+        _, seen = self.viewers.wait(
+            lambda picture: picture.pixel(20, 400) == colour, screen)
+        self.bench.tap.ok(seen, "switch: %s in viewer %d" % (what, screen),
+                          None if seen else self.desktop.log())
+
+    def weston(self, what):
+        self.both_are(BACKGROUND, "Weston is " + what)
+        same(self.bench, "switch", "the viewers show Weston's own screenshot, "
+             + what,
+             lambda: beside(self.viewers.picture(0), self.viewers.picture(1)),
+             lambda: weston_screenshot(self.desktop, self.viewers))
+
+    def x(self, what):
+        """X's screenshots are without its pointer: that goes to the bottom."""
+        self.both_are(X_BACKGROUND, "X is " + what)
+        self.viewers.move(2, 598)
+        same(self.bench, "switch", "the viewers show what X has, " + what,
+             lambda: beside(self.viewers.picture(0).crop(0, 0, 800, 540),
+                            self.viewers.picture(1)), self.x_screens)
+
+    def root(self):
+        """The whole of X's two screens."""
+        return self.desktop.picture("xwd -root -silent -display :0 | "
+                                    "xwdtopnm 2> /dev/null")
+
+    def x_screens(self):
+        picture = self.root()
+        return beside(picture.crop(0, 0, 800, 540),
+                      picture.crop(800, 0, 640, 480))
+
+    def x_turns_a_screen(self):
+        self.desktop.sh("xrandr -display :0 --output Virtual-2 --rotate left")
+        self.shows(1, X_BACKGROUND, "X turns its screen")
+        same(self.bench, "switch", "the second viewer shows a picture that is "
+             "turned", lambda: self.viewers.picture(1),
+             lambda: rotated(self.root().crop(800, 0, 480, 640)))
+
+
+def scenario_switch(bench):
+    """Weston and X take turns on two screens; X turns one of them"""
+    desktop = Desktop(bench, "switch", "weston")
+    desktop.start("weston/packages")
+    desktop.write("weston/weston.ini", "/etc/xdg/weston/weston.ini")
+    desktop.write("xorg/xorg.conf", "/etc/X11/xorg.conf")
+    desktop.keep(BESIDE, "/root/.xinitrc")
+    desktop.run("weston/start")
+    viewers = Viewers(bench, [(5900, 800, 600), (5901, 640, 480)])
+    turns = Turns(bench, desktop, viewers)
+    try:
+        turns.both_are(BACKGROUND, "Weston is")
+        desktop.sh("{ xinit -- vt2; } > /tmp/xorg.log 2>&1 < /dev/null &")
+        turns.x("there")
+        for again in "back", "back once more":
+            desktop.guest.sh("chvt 1")
+            turns.weston(again)
+            desktop.guest.sh("chvt 2")
+            turns.x(again)
+        turns.x_turns_a_screen()
+        keep(bench, "switch", viewers, 2)
+        connected = desktop.sh("cat /sys/class/drm/card0-Virtual-*/status")
+        bench.tap.ok(connected.split() == ["connected"] * 2,
+                     "switch: Linux has both connectors still", connected)
+        log = desktop.guest.sh("dmesg")
+        bench.tap.ok("page flip request" not in log and
+                     "timed-out" not in log,
+                     "switch: Linux was refused no flip", log[-2000:])
+    finally:
+        viewers.end()
+    bench.nothing_stays(desktop.guest)
+
+
 scenario_weston.machine = scenario_xorg.machine = MACHINE
+scenario_switch.machine = MACHINE
