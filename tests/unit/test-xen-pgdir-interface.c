@@ -262,10 +262,10 @@ static void test_error_buffer(Fixture *fix, gconstpointer data)
     bad_buffer(fix, 0, PAGE, 0, -EINVAL, XEN_PGDIR_CAUSE_GUEST, 0,
                "directory page 0 is missing");
     bad_buffer(fix, 4711, PAGE, 0, -EINVAL, XEN_PGDIR_CAUSE_GUEST, 0,
-               "reference 4711");
+               "cannot map reference 4711 for reading: ");
     bad_buffer(fix, fix->dir, (PAGES + 1) * PAGE, 0, -EINVAL,
                XEN_PGDIR_CAUSE_GUEST, 0,
-               "directory page 0 has a data reference of 0");
+               "data reference 20 of directory page 0 is 0");
     memset(page + 1, 0xff, PAGE - 4);
     bad_buffer(fix, fix->dir, 1100 * PAGE, 0, -EINVAL, XEN_PGDIR_CAUSE_GUEST,
                0, "directory page 1 is missing");

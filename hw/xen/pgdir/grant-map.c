@@ -217,6 +217,23 @@ static bool map_may_retry(XenGrantMap *map, int32_t error, uint32_t count,
     return pool_evict(map, &map->direct, count);
 }
 
+static int32_t cannot_map(XenGrantMap *map, uint32_t ref, uint32_t count,
+                          bool writable, int32_t error)
+{
+    uint32_t cause = error == -EINVAL || error == -EFAULT ?
+                     XEN_PGDIR_CAUSE_GUEST : XEN_PGDIR_CAUSE_HOST;
+    const char *purpose = writable ? "writing" : "reading";
+
+    if (count == 1) {
+        return xen_grant_map_fail(map, error, cause, "cannot map reference %"
+                                  PRIu32 " for %s: %s", ref, purpose,
+                                  g_strerror(-error));
+    }
+    return xen_grant_map_fail(map, error, cause, "cannot map %" PRIu32
+                              " pages from reference %" PRIu32 " on for %s: "
+                              "%s", count, ref, purpose, g_strerror(-error));
+}
+
 /* @own: nobody but us looks at it; @count is 1 */
 static int32_t map_pages(XenGrantMap *map, const uint32_t *refs,
                          uint32_t count, bool writable, bool own, void **addr)
@@ -240,13 +257,7 @@ static int32_t map_pages(XenGrantMap *map, const uint32_t *refs,
         return xen_grant_map_fail(map, -EIO, XEN_PGDIR_CAUSE_CALLER,
                                   "the map operation returned %" PRId32, ret);
     }
-    return xen_grant_map_fail(map, ret,
-                              ret == -EINVAL || ret == -EFAULT ?
-                              XEN_PGDIR_CAUSE_GUEST : XEN_PGDIR_CAUSE_HOST,
-                              "cannot map %" PRIu32 " pages from reference %"
-                              PRIu32 " on for %s: %s", count, refs[0],
-                              writable ? "writing" : "reading",
-                              g_strerror(-ret));
+    return cannot_map(map, refs[0], count, writable, ret);
 }
 
 int32_t xen_grant_map_page(XenGrantMap *map, uint32_t ref, bool writable,

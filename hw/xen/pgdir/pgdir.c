@@ -122,10 +122,10 @@ static int32_t read_page(XenPgdirMapper *mapper, uint32_t ref,
 
 QEMU_BUILD_BUG_ON(sizeof(wchar_t) != sizeof(uint32_t));
 
-/* Whether a reference is missing; of all that search, this is the fastest */
-static bool any_zero(const uint32_t *refs, uint32_t count)
+/* The first reference that is missing, or NULL; this search is the fastest */
+static const uint32_t *find_zero(const uint32_t *refs, uint32_t count)
 {
-    return wmemchr((const wchar_t *)refs, 0, count);
+    return (const uint32_t *)wmemchr((const wchar_t *)refs, 0, count);
 }
 
 /* @dirs: how many directory pages there are, counted from 0 */
@@ -144,6 +144,7 @@ static int32_t walk(XenPgdirMapper *mapper, uint32_t dir_ref,
                     uint32_t *refs, uint32_t count)
 {
     uint32_t dirs = 0, n;
+    const uint32_t *zero;
     int32_t ret;
 
     while (count) {
@@ -155,10 +156,12 @@ static int32_t walk(XenPgdirMapper *mapper, uint32_t dir_ref,
         if (ret) {
             return ret;
         }
-        if (any_zero(refs, n)) {
+        zero = find_zero(refs, n);
+        if (zero) {
             return xen_grant_map_fail(mapper, -EINVAL, XEN_PGDIR_CAUSE_GUEST,
-                                      "directory page %" PRIu32 " has a data "
-                                      "reference of 0", dirs);
+                                      "data reference %" PRIu32 " of directory "
+                                      "page %" PRIu32 " is 0",
+                                      (uint32_t)(zero - refs), dirs);
         }
         dirs++;
         refs += n;
