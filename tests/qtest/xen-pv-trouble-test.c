@@ -395,6 +395,16 @@ static void publish_no_number(Trouble *t)
     publish(t, "0/req-ring-ref", "none");
 }
 
+static void publish_bad_grant(Trouble *t)
+{
+    publish(t, "0/evt-ring-ref", "60000");
+}
+
+static void publish_bad_port(Trouble *t)
+{
+    publish(t, "0/req-event-channel", "4000");
+}
+
 static void publish_version(Trouble *t)
 {
     publish(t, "version", "3");
@@ -572,6 +582,8 @@ static const Mistake mistakes[] = {
     { "max-connects", DISPLAY ",max-connects=1", "", connect_too_often },
     { "ring", DISPLAY, "", break_ring },
     { "node", DISPLAY ",x-connect-pause=0", "", publish_no_number },
+    { "grant", DISPLAY ",x-connect-pause=0", "", publish_bad_grant },
+    { "channel", DISPLAY ",x-connect-pause=0", "", publish_bad_port },
     { "version", DISPLAY ",x-connect-pause=0", "", publish_version },
     { "resolution", "", "", attach_bad_resolution },
     { "no-connector", "", "", attach_no_connector },

@@ -18,6 +18,7 @@ typedef struct Store {
     XenPvNodes nodes;
     GHashTable *values;
     unsigned int warnings;
+    GString *said;
 } Store;
 
 static char *store_read(void *opaque, const char *dir, const char *key)
@@ -34,6 +35,7 @@ static void store_warn(void *opaque, const char *text)
 
     g_assert_cmpstr(text, !=, "");
     store->warnings++;
+    g_string_append_printf(store->said, "%s\n", text);
 }
 
 static void set_up(Store *store, const void *data)
@@ -43,10 +45,12 @@ static void set_up(Store *store, const void *data)
     store->nodes.opaque = store;
     store->values = g_hash_table_new(g_str_hash, g_str_equal);
     store->warnings = 0;
+    store->said = g_string_new("");
 }
 
 static void tear_down(Store *store, const void *data)
 {
+    g_string_free(store->said, true);
     g_hash_table_destroy(store->values);
 }
 
@@ -255,7 +259,13 @@ static void test_modes(Store *store, const void *data)
     /* One that makes no sense is not a reason to serve half of a card */
     set(store, "dev/1/resolution", "800x");
     g_assert_null(xen_pvdisplay_read_modes(&store->nodes, "dev", &why));
-    g_assert_nonnull(why);
+    g_assert_cmpstr(why, ==, "node 'dev/1/resolution' is not WIDTHxHEIGHT "
+                    "with sides of 16 to 8192 pixels");
+    g_clear_pointer(&why, g_free);
+    set(store, "dev/1/resolution", "9000x600");
+    g_assert_null(xen_pvdisplay_read_modes(&store->nodes, "dev", &why));
+    g_assert_cmpstr(why, ==, "node 'dev/1/resolution' is 9000x600, not "
+                    "WIDTHxHEIGHT with sides of 16 to 8192 pixels");
     g_free(why);
 }
 
@@ -452,6 +462,9 @@ static void test_nonsense(Store *store, const void *data)
                                      XEN_PVSOUND_MAX_STREAMS, &why);
     g_assert_null(why);
     g_assert_cmpuint(store->warnings, ==, 3 + 4 + 2 + 1);
+    /* What is a number is said; what is not may be anything of the guest's */
+    g_assert_nonnull(strstr(store->said->str, "node 'dev/0/0/channels-min' is "
+                            "not a number up to 255\n"));
     g_assert_cmpuint(config->streams->len, ==, 2);
     g_assert_true(stream_of(config, 0)->usable);
     g_assert_false(stream_of(config, 1)->usable);
@@ -462,9 +475,14 @@ static void test_nonsense(Store *store, const void *data)
     /* More channels than can be played leave those that can */
     store->warnings = 0;
     set(store, "dev/0/0/channels-min", "9");
+    set(store, "dev/0/0/channels-max", "256");
     config = xen_pvsound_config_read(&store->nodes, "dev", &most,
                                      XEN_PVSOUND_MAX_STREAMS, &why);
     g_assert_cmpuint(stream_of(config, 0)->caps.channels_min, ==, 1);
+    g_assert_nonnull(strstr(store->said->str, "node 'dev/0/0/channels-max' is "
+                            "256, not a number up to 255\n"));
+    g_assert_nonnull(strstr(store->said->str, "'dev/0/0' wants 9 channels or "
+                            "more, but "));
     xen_pvsound_config_free(config);
 }
 

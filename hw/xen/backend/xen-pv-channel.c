@@ -208,6 +208,7 @@ bool xen_pv_channel_open(XenPvBackend *backend, XenPvChannel *channel,
                          const char *ref_key, const char *port_key,
                          XenPvServe serve, void *opaque, Error **errp)
 {
+    ERRP_GUARD();
     XenDevice *xendev = &backend->xendev;
     uint32_t port;
 
@@ -220,6 +221,7 @@ bool xen_pv_channel_open(XenPvBackend *backend, XenPvChannel *channel,
 
     channel->page = xen_pv_ring_map(backend, channel->ref, errp);
     if (!channel->page) {
+        error_prepend(errp, "'%s': ", ref_key);
         return false;
     }
     channel->backend = backend;
@@ -231,6 +233,8 @@ bool xen_pv_channel_open(XenPvBackend *backend, XenPvChannel *channel,
                                                     xen_pv_channel_event,
                                                     channel, errp);
     if (!channel->evtchn) {
+        error_prepend(errp, "cannot bind port %" PRIu32 " of '%s': ", port,
+                      port_key);
         xen_pv_channel_close(backend, channel);
         return false;
     }

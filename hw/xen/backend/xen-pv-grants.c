@@ -398,12 +398,18 @@ void xen_pv_rings_start(XenPvBackend *backend)
 
 void *xen_pv_ring_map(XenPvBackend *backend, uint32_t ref, Error **errp)
 {
+    ERRP_GUARD();
     XenRamPage page;
     int32_t ret;
+    void *addr;
 
     if (!xen_pv_emu_is_used()) {
-        return xen_device_map_grant_refs(&backend->xendev, &ref, 1,
+        addr = xen_device_map_grant_refs(&backend->xendev, &ref, 1,
                                          PROT_READ | PROT_WRITE, errp);
+        if (!addr) {
+            error_prepend(errp, "cannot map grant %" PRIu32 ": ", ref);
+        }
+        return addr;
     }
     ret = xen_pv_emu_ops.get(backend, ref, true, &page);
     if (ret < 0) {

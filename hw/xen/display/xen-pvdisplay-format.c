@@ -28,6 +28,30 @@ bool xen_pvdisplay_parse_resolution(const char *text, uint32_t *width,
     return x && parse_side(first, width) && parse_side(x + 1, height);
 }
 
+/* Two numbers, however large, for who wants to say that they are no screen */
+static bool parse_numbers(const char *text, uint32_t *width, uint32_t *height)
+{
+    const char *x = strchr(text, 'x');
+    g_autofree char *first = x ? g_strndup(text, x - text) : NULL;
+
+    return x && xen_pv_node_number(first, UINT32_MAX, width) &&
+           xen_pv_node_number(x + 1, UINT32_MAX, height);
+}
+
+/* The node is the guest's, and what is in it comes as numbers or not at all */
+static char *bad_resolution(const char *dir, const char *text)
+{
+    g_autofree char *value = NULL;
+    uint32_t width, height;
+
+    if (parse_numbers(text, &width, &height)) {
+        value = g_strdup_printf(" %ux%u,", width, height);
+    }
+    return g_strdup_printf("node '%s/resolution' is%s not WIDTHxHEIGHT "
+                           "with sides of %d to %d pixels", dir, value ?: "",
+                           XEN_PVDISPLAY_MIN_SIDE, XEN_PVDISPLAY_MAX_SIDE);
+}
+
 static void xen_pv_mode_clear(void *data)
 {
     XenPvMode *mode = data;
@@ -168,10 +192,7 @@ GArray *xen_pvdisplay_read_modes(const XenPvNodes *nodes,
         }
         if (!xen_pvdisplay_parse_resolution(size, &mode.width,
                                             &mode.height)) {
-            *why = g_strdup_printf("node '%s/resolution' is not WIDTHxHEIGHT "
-                                   "with sides of %d to %d pixels", dir,
-                                   XEN_PVDISPLAY_MIN_SIDE,
-                                   XEN_PVDISPLAY_MAX_SIDE);
+            *why = bad_resolution(dir, size);
             g_array_unref(modes);
             return NULL;
         }

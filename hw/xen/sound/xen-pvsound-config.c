@@ -128,6 +128,21 @@ XenPvSoundConfig *xen_pvsound_config_parse(const char *text,
 
 /* --------------------------------------------------------------- nodes */
 
+/* The node is the guest's, and what is in it comes as a number or not at all */
+static void warn_of_number(const XenPvNodes *nodes, const char *dir,
+                           const char *key, const char *text, uint32_t max)
+{
+    uint32_t value;
+
+    if (xen_pv_node_number(text, UINT32_MAX, &value)) {
+        xen_pv_nodes_warn(nodes, "node '%s/%s' is %u, not a number up to %u",
+                          dir, key, value, max);
+    } else {
+        xen_pv_nodes_warn(nodes, "node '%s/%s' is not a number up to %u", dir,
+                          key, max);
+    }
+}
+
 /* A number between limits; what is none, or 0, is as good as missing */
 static bool read_number(const XenPvNodes *nodes, const char *dir,
                         const char *key, uint32_t max, uint32_t *value)
@@ -138,8 +153,7 @@ static bool read_number(const XenPvNodes *nodes, const char *dir,
         return false;
     }
     if (!xen_pv_node_number(text, max, value)) {
-        xen_pv_nodes_warn(nodes, "node '%s/%s' is not a number up to %u",
-                          dir, key, max);
+        warn_of_number(nodes, dir, key, text, max);
         return false;
     }
 
