@@ -118,6 +118,19 @@ void fuzz_channel_peek(FuzzChannel *channel)
     }
 }
 
+/* Fit for a line of a log: a guest's bytes come as numbers alone */
+static bool is_plain(const char *why)
+{
+    size_t i;
+
+    for (i = 0; why[i]; i++) {
+        if (!g_ascii_isprint(why[i])) {
+            return false;
+        }
+    }
+    return i > 0 && i < XEN_PV_WHY_MAX;
+}
+
 void fuzz_channel_answered(FuzzChannel *channel, uint16_t id,
                            uint8_t operation, int32_t status,
                            const char *why, size_t payload)
@@ -128,6 +141,7 @@ void fuzz_channel_answered(FuzzChannel *channel, uint16_t id,
     g_assert(!channel->broken);
     g_assert_cmpint(status, <=, 0);
     g_assert(!why == !status);
+    g_assert(!why || is_plain(why));
     g_assert(memcmp(&id, channel->request.bytes, sizeof(id)) == 0);
     g_assert_cmpuint(operation, ==, channel->request.bytes[2]);
 

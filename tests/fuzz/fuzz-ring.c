@@ -217,7 +217,7 @@ static void final_check(Ring *r)
 
 /* An engine has a copy of the request; the response is still to come */
 static int carry_out(void *engine, uint32_t index, XenPvSlot *req,
-                     XenPvSlot *rsp, const char **why)
+                     XenPvSlot *rsp, XenPvWhy *why)
 {
     Ring *r = engine;
     uint8_t bytes[8];

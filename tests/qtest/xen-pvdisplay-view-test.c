@@ -791,7 +791,7 @@ static void test_monitor(const void *testbed)
     g_assert_cmpint(qdict_get_int(status, "refused"), ==, 1);
     error = qdict_get_str(status, "last-error");
     g_assert_nonnull(strstr(error, "connector 0: PG_FLIP refused: "
-                            "unknown framebuffer"));
+                            "unknown framebuffer 0x4d"));
     qobject_unref(status);
     check_summary(&t);
 

@@ -138,7 +138,7 @@ static void rec_answered(void *opaque, uint32_t connector, uint16_t id,
     t->last_id = id;
     t->last_operation = operation;
     t->last_status = status;
-    t->last_why = why;
+    g_strlcpy(t->last_why, why ? why : "", sizeof(t->last_why));
     if (t->on_answer) {
         t->on_answer(t);
     }

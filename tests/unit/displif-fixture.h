@@ -56,7 +56,7 @@ struct Test {
     uint16_t last_id;
     uint8_t last_operation;
     int32_t last_status;
-    const char *last_why;
+    char last_why[XEN_PV_WHY_MAX];
     int edid_size;
     uint32_t last_edid_size;
     void (*on_answer)(Test *t);

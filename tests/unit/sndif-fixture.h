@@ -65,7 +65,7 @@ typedef struct Test {
     uint32_t answers;
     uint16_t last_id;
     int32_t last_status;
-    const char *last_why;
+    char last_why[XEN_PV_WHY_MAX];
 } Test;
 
 /* The owner's: each is recorded in its voice, or in the test */

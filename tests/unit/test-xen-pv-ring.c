@@ -239,15 +239,18 @@ typedef struct Served {
 #define INDEX 5
 
 static int carry_out(void *engine, uint32_t index, XenPvSlot *req,
-                     XenPvSlot *rsp, const char **why)
+                     XenPvSlot *rsp, XenPvWhy *why)
 {
     Served *served = engine;
     static const XenPvSlot zero;
 
     g_assert_cmpuint(index, ==, INDEX);
     g_assert_cmpmem(rsp, sizeof(*rsp), &zero, sizeof(zero));
-    g_assert_null(*why);
-    *why = served->why;
+    g_assert_cmpstr(why->text, ==, "");
+    if (served->why) {
+        g_assert_cmpint(xen_pv_why(why, served->status, "%s", served->why), ==,
+                        served->status);
+    }
     /* The head is not the engine's, neither of the copy nor of the response */
     memset(req, 0xee, sizeof(*req));
     memset(rsp, 0x77, sizeof(*rsp));
@@ -293,6 +296,18 @@ static void served_init(Served *served)
     served->server.opaque = served;
     served->ops.notify = be_notified;
     served->ops.answered = be_answered;
+}
+
+/* However long the reason is, the log's line is not */
+static void test_why(void)
+{
+    g_autofree char *much = g_strnfill(2 * XEN_PV_WHY_MAX, 'x');
+    XenPvWhy why;
+
+    memset(&why, 0xee, sizeof(why));
+    g_assert_cmpint(xen_pv_why(&why, -E2BIG, "%u%s", 7, much), ==, -E2BIG);
+    g_assert_cmpuint(strlen(why.text), ==, XEN_PV_WHY_MAX - 1);
+    g_assert_true(g_str_has_prefix(why.text, "7xxx"));
 }
 
 static void send_requests(Fixture *f, unsigned int first, unsigned int count)
@@ -568,6 +583,7 @@ int main(int argc, char **argv)
     ADD("index-wrap", test_index_wrap);
     ADD("reattach", test_reattach);
     ADD("serve", test_serve);
+    g_test_add_func("/xen/pv-ring/why", test_why);
     ADD("enough", test_enough);
     ADD("overflow", test_overflow);
     ADD("holdoff", test_holdoff);

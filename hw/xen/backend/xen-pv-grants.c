@@ -285,10 +285,16 @@ void xen_pv_guest_refused(XenPvBackend *backend, const XenPgdirMapper *mapper,
     bool engine = why && strstr(why, "max-");
     const char *option = status == -ENOSPC && !engine ?
                          xen_pv_full_option(backend, mapper) : NULL;
+    const char *error = strerror(-status);
 
+    /* The mapper's reasons end with the error */
+    if (why && !option && g_str_has_suffix(why, error)) {
+        xen_pv_guest_warn(backend, "%s refused: %s", request, why);
+        return;
+    }
     xen_pv_guest_warn(backend, "%s refused: %s (%s%s%s)", request,
-                      why ? why : "failed", strerror(-status),
-                      option ? "; " : "", option ? option : "");
+                      why ? why : "failed", error, option ? "; " : "",
+                      option ? option : "");
 }
 
 /* What maps grants one by one has to have room for all pages of a picture */

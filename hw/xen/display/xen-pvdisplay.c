@@ -279,11 +279,15 @@ static int xen_pvdisplay_process(void *opaque, bool *more)
 {
     XenPvConnector *c = opaque;
     int ret = xen_displif_process(c->display->card, c->index, more);
+    XenDisplifConnectorInfo info;
 
     if (ret < 0) {
+        xen_displif_connector_info(c->display->card, c->index, &info);
         xen_pv_guest_warn(&c->display->backend,
-                          "connector %u: its request ring makes no sense and "
-                          "is not served any more", c->index);
+                          "connector %u: its request ring is corrupt and is "
+                          "not served any more: req_prod %u, but %u requests "
+                          "were answered", c->index, info.bad_prod,
+                          info.answered);
     }
 
     return ret;

@@ -114,15 +114,17 @@ uint64_t xen_displif_import_stride(const XenDisplifGeometry *geometry,
     return found ? found : tight;
 }
 
-const char *xen_displif_check_row(uint32_t width,
-                                  const XenDisplifGeometry *fb)
+int xen_displif_check_row(uint32_t width, const XenDisplifGeometry *fb,
+                          XenPvWhy *why)
 {
     uint64_t visible = (uint64_t)width * fb->cpp;
 
     if (fb->stride > MAX(visible * MAX_ROW_SCREENS, MAX_SHORT_ROW)) {
-        return "rows much longer than the screen's";
+        return xen_pv_why(why, -EINVAL, "rows of %" PRIu32 " bytes, much "
+                          "longer than the screen's %" PRIu64, fb->stride,
+                          visible);
     }
-    return NULL;
+    return 0;
 }
 
 guint xen_displif_cookie_hash(gconstpointer key)
@@ -133,8 +135,8 @@ guint xen_displif_cookie_hash(gconstpointer key)
     return *(const uint64_t *)key * factor >> 32;
 }
 
-const char *xen_displif_check_dbuf(const struct xendispl_dbuf_create_req *req,
-                                   XenDisplifGeometry *dbuf)
+int xen_displif_check_dbuf(const struct xendispl_dbuf_create_req *req,
+                           XenDisplifGeometry *dbuf, XenPvWhy *why)
 {
     uint64_t stride;
 
@@ -143,20 +145,24 @@ const char *xen_displif_check_dbuf(const struct xendispl_dbuf_create_req *req,
     dbuf->data_ofs = req->data_ofs;
 
     if (req->buffer_sz == 0) {
-        return "buffer size of 0";
+        return xen_pv_why(why, -EINVAL, "buffer size of 0");
     }
     if (req->data_ofs >=
         xen_displif_pages(req->buffer_sz) * XEN_PGDIR_PAGE_SIZE) {
-        return "data offset beyond the buffer";
+        return xen_pv_why(why, -EINVAL, "data offset %" PRIu32 " beyond the "
+                          "buffer of %" PRIu32 " bytes", req->data_ofs,
+                          req->buffer_sz);
     }
     if (req->width == 0 && req->height == 0 && req->bpp == 0) {
-        return NULL;
+        return 0;
     }
     if (req->width == 0 || req->height == 0) {
-        return "width or height of 0";
+        return xen_pv_why(why, -EINVAL, "width or height of 0: "
+                          "%" PRIu32 "x%" PRIu32, req->width, req->height);
     }
     if (req->bpp == 0 || req->bpp > MAX_BPP || req->bpp % 8) {
-        return "bits per pixel not a multiple of 8 up to 64";
+        return xen_pv_why(why, -EINVAL, "%" PRIu32 " bits per pixel, not a "
+                          "multiple of 8 up to %d", req->bpp, MAX_BPP);
     }
 
     dbuf->width = req->width;
@@ -164,15 +170,19 @@ const char *xen_displif_check_dbuf(const struct xendispl_dbuf_create_req *req,
     dbuf->cpp = req->bpp / 8;
     stride = xen_displif_dumb_stride(dbuf);
     if (!fits(dbuf, stride)) {
-        return "buffer smaller than its geometry";
+        return xen_pv_why(why, -EINVAL, "buffer of %" PRIu32 " bytes smaller "
+                          "than its geometry: %" PRIu32 "x%" PRIu32 " with "
+                          "%" PRIu32 " bits per pixel, data offset %" PRIu32,
+                          dbuf->size, dbuf->width, dbuf->height, req->bpp,
+                          dbuf->data_ofs);
     }
     dbuf->stride = stride;
-    return NULL;
+    return 0;
 }
 
-const char *xen_displif_check_fb(const struct xendispl_fb_attach_req *req,
-                                 uint32_t cpp, XenDisplifGeometry *dbuf,
-                                 XenDisplifGeometry *fb)
+int xen_displif_check_fb(const struct xendispl_fb_attach_req *req,
+                         uint32_t cpp, XenDisplifGeometry *dbuf,
+                         XenDisplifGeometry *fb, XenPvWhy *why)
 {
     bool certain = false;
     uint64_t stride;
@@ -183,16 +193,23 @@ const char *xen_displif_check_fb(const struct xendispl_fb_attach_req *req,
     fb->cpp = cpp;
 
     if (fb->width == 0 || fb->height == 0) {
-        return "width or height of 0";
+        return xen_pv_why(why, -EINVAL, "width or height of 0: "
+                          "%" PRIu32 "x%" PRIu32, fb->width, fb->height);
     }
     if (dbuf->width) {
         if (cpp != dbuf->cpp) {
-            return "pixel format of another size than the buffer's";
+            return xen_pv_why(why, -EINVAL, "pixel format 0x%08" PRIx32
+                              " of %" PRIu32 " bytes per pixel, but %" PRIu32
+                              " in the buffer", req->pixel_format, cpp,
+                              dbuf->cpp);
         }
         if (fb->width > dbuf->width || fb->height > dbuf->height) {
-            return "framebuffer larger than its buffer";
+            return xen_pv_why(why, -EINVAL, "framebuffer of %" PRIu32
+                              "x%" PRIu32 " larger than its buffer of %" PRIu32
+                              "x%" PRIu32, fb->width, fb->height, dbuf->width,
+                              dbuf->height);
         }
-        return NULL;
+        return 0;
     }
 
     stride = dbuf->stride;
@@ -200,13 +217,16 @@ const char *xen_displif_check_fb(const struct xendispl_fb_attach_req *req,
         stride = xen_displif_import_stride(fb, &certain);
     }
     if (tight_stride(fb) > stride || !fits(fb, stride)) {
-        return "framebuffer larger than its buffer";
+        return xen_pv_why(why, -EINVAL, "framebuffer of %" PRIu32 "x%" PRIu32
+                          " with %" PRIu32 " bytes per pixel larger than its "
+                          "buffer of %" PRIu32 " bytes, data offset %" PRIu32,
+                          fb->width, fb->height, cpp, fb->size, fb->data_ofs);
     }
     fb->stride = stride;
     if (certain) {
         dbuf->stride = stride;
     }
-    return NULL;
+    return 0;
 }
 
 const char *xen_displif_operation_name(uint8_t operation)

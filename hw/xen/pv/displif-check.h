@@ -11,6 +11,8 @@
 #include <glib.h>
 #include <xen/io/displif.h>
 
+#include "hw/xen/xen-pv-ring.h"
+
 /**
  * struct XenDisplifGeometry - a display buffer's or framebuffer's layout
  *
@@ -69,14 +71,15 @@ uint64_t xen_displif_import_stride(const XenDisplifGeometry *geometry,
  * xen_displif_check_row: check that a connector may show a framebuffer
  * @width: visible pixels of the connector's row
  * @fb: the framebuffer's layout
+ * @why: where to say what is wrong with it
  *
  * What is shown is mapped by whole rows, so the guest's choice of their length
  * decides how much of its memory that is.
  *
- * Returns: NULL, or what is wrong with it.
+ * Returns: 0 or -EINVAL.
  */
-const char *xen_displif_check_row(uint32_t width,
-                                  const XenDisplifGeometry *fb);
+int xen_displif_check_row(uint32_t width, const XenDisplifGeometry *fb,
+                          XenPvWhy *why);
 
 /**
  * xen_displif_cookie_hash: hash of a cookie, which is a guest's choice
@@ -92,11 +95,12 @@ guint xen_displif_cookie_hash(gconstpointer key);
  * xen_displif_check_dbuf: check a DBUF_CREATE
  * @req: the request
  * @dbuf: where to store the layout
+ * @why: where to say what is wrong with it
  *
- * Returns: NULL, or what is wrong with it.
+ * Returns: 0 or -EINVAL.
  */
-const char *xen_displif_check_dbuf(const struct xendispl_dbuf_create_req *req,
-                                   XenDisplifGeometry *dbuf);
+int xen_displif_check_dbuf(const struct xendispl_dbuf_create_req *req,
+                           XenDisplifGeometry *dbuf, XenPvWhy *why);
 
 /**
  * xen_displif_check_fb: check a FB_ATTACH
@@ -105,11 +109,12 @@ const char *xen_displif_check_dbuf(const struct xendispl_dbuf_create_req *req,
  * @dbuf: the buffer's layout; learns its stride when it had none and the
  *     size confirms it
  * @fb: where to store the framebuffer's layout
+ * @why: where to say what is wrong with it
  *
- * Returns: NULL, or what is wrong with it.
+ * Returns: 0 or -EINVAL.
  */
-const char *xen_displif_check_fb(const struct xendispl_fb_attach_req *req,
-                                 uint32_t cpp, XenDisplifGeometry *dbuf,
-                                 XenDisplifGeometry *fb);
+int xen_displif_check_fb(const struct xendispl_fb_attach_req *req,
+                         uint32_t cpp, XenDisplifGeometry *dbuf,
+                         XenDisplifGeometry *fb, XenPvWhy *why);
 
 #endif /* HW_XEN_PV_DISPLIF_CHECK_H */

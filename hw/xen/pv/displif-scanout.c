@@ -9,18 +9,22 @@
 
 #include "displif-scanout.h"
 
-const char *xen_displif_scanout(const XenDisplifGeometry *fb,
-                                const XenDisplifWindow *window,
-                                XenDisplifScanout *scanout)
+int xen_displif_scanout(const XenDisplifGeometry *fb,
+                        const XenDisplifWindow *window,
+                        XenDisplifScanout *scanout, XenPvWhy *why)
 {
-    const char *why;
+    int ret;
 
     if (window->x >= fb->width || window->y >= fb->height) {
-        return "visible area outside the framebuffer";
+        return xen_pv_why(why, -EINVAL, "visible area of %" PRIu32 "x%" PRIu32
+                          " at %" PRIu32 ",%" PRIu32 " outside the framebuffer "
+                          "of %" PRIu32 "x%" PRIu32, window->width,
+                          window->height, window->x, window->y, fb->width,
+                          fb->height);
     }
-    why = xen_displif_check_row(window->width, fb);
-    if (why) {
-        return why;
+    ret = xen_displif_check_row(window->width, fb, why);
+    if (ret < 0) {
+        return ret;
     }
     scanout->offset = fb->data_ofs + (uint64_t)fb->stride * window->y +
                       (uint64_t)fb->cpp * window->x;
@@ -29,7 +33,7 @@ const char *xen_displif_scanout(const XenDisplifGeometry *fb,
     scanout->width = MIN(window->width, fb->width - window->x);
     scanout->height = MIN(window->height, fb->height - window->y);
     scanout->cpp = fb->cpp;
-    return NULL;
+    return 0;
 }
 
 bool xen_displif_is_stale(const XenDisplifGeometry *fb,

@@ -29,12 +29,13 @@ typedef struct XenDisplifWindow {
  * @fb: the framebuffer's layout
  * @window: the visible area; what the framebuffer does not reach is clipped
  * @scanout: where to store it: all but what says whose it is
+ * @why: where to say what is wrong with it
  *
- * Returns: NULL, or what is wrong with it.
+ * Returns: 0 or -EINVAL.
  */
-const char *xen_displif_scanout(const XenDisplifGeometry *fb,
-                                const XenDisplifWindow *window,
-                                XenDisplifScanout *scanout);
+int xen_displif_scanout(const XenDisplifGeometry *fb,
+                        const XenDisplifWindow *window,
+                        XenDisplifScanout *scanout, XenPvWhy *why);
 
 /**
  * xen_displif_is_stale: whether a framebuffer proves that the visible area

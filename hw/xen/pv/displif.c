@@ -14,10 +14,8 @@
 
 #include <xen/io/displif.h>
 
-#include "hw/xen/xen-displif.h"
-#include "hw/xen/xen-pv-ring.h"
-#include "displif-check.h"
-#include "displif-scanout.h"
+#include "displif-card.h"
+#include "why.h"
 
 QEMU_BUILD_BUG_ON(sizeof(struct xendispl_req) != XEN_PV_SLOT_SIZE);
 QEMU_BUILD_BUG_ON(sizeof(struct xendispl_resp) != XEN_PV_SLOT_SIZE);
@@ -31,88 +29,6 @@ QEMU_BUILD_BUG_ON(offsetof(struct xendispl_resp, status) !=
                   offsetof(XenPvHead, status));
 QEMU_BUILD_BUG_ON(XENDISPL_IN_RING_LEN != XEN_PV_EVENT_SLOTS);
 QEMU_BUILD_BUG_ON(XENDISPL_IN_RING_OFFS != XEN_PV_SLOT_SIZE);
-
-/*
- * A display buffer of the guest
- *
- * @cookie: the guest's name of it; the key of XenDisplif.buffers
- * @directory: the first grant reference of its page directory
- * @pages: its pages
- * @geometry: its layout
- */
-typedef struct DisplifBuffer {
-    uint64_t cookie;
-    uint32_t directory;
-    XenPgdirBuffer *pages;
-    XenDisplifGeometry geometry;
-} DisplifBuffer;
-
-/*
- * A framebuffer: a way to look at a display buffer
- *
- * @cookie: the guest's name of it; the key of XenDisplif.framebuffers
- * @buffer: what it lies in; outlives it
- * @geometry: its layout
- * @format: DRM FOURCC
- */
-typedef struct DisplifFramebuffer {
-    uint64_t cookie;
-    DisplifBuffer *buffer;
-    XenDisplifGeometry geometry;
-    uint32_t format;
-} DisplifFramebuffer;
-
-/*
- * @window: what it shows of a framebuffer
- * @origin_x, @origin_y: where the last SET_CONFIG had that begin
- * @enabled: between a SET_CONFIG of a framebuffer and one that resets
- * @shown: buffer whose pages the owner shows, or NULL.  The framebuffer that
- *     it was shown by may be detached meanwhile.
- * @flips: cookies of the framebuffers whose flip event is owed
- * @flips_head, @flips_count: the oldest of them; their number
- */
-typedef struct DisplifConnector {
-    XenDisplifWindow window;
-    uint32_t origin_x;
-    uint32_t origin_y;
-    XenPvRing ring;
-    XenPvEvents events;
-    bool enabled;
-    DisplifBuffer *shown;
-    uint64_t flips[XEN_DISPLIF_MAX_PENDING_FLIPS];
-    uint32_t flips_head;
-    uint32_t flips_count;
-} DisplifConnector;
-
-struct XenDisplif {
-    const XenDisplifOps *ops;
-    void *opaque;
-    XenPgdirMapper *mapper;
-    XenDisplifLimits limits;
-    XenPvServer server;
-    bool backend_alloc;
-    bool without_data_ofs;      /* as in version 1 of the protocol */
-    GPtrArray *connectors;
-    GHashTable *buffers;
-    GHashTable *framebuffers;
-    uint64_t total_pages;
-    uint64_t flips;
-    uint64_t events;
-};
-
-static int refuse(const char **why, int status, const char *phrase)
-{
-    *why = phrase;
-    return status;
-}
-
-static DisplifConnector *get_connector(const XenDisplif *card, uint32_t index)
-{
-    if (index >= card->connectors->len) {
-        return NULL;
-    }
-    return g_ptr_array_index(card->connectors, index);
-}
 
 static void buffer_free(gpointer data)
 {
@@ -131,10 +47,14 @@ static gboolean is_in_buffer(gpointer key, gpointer value, gpointer data)
     return fb->buffer == data;
 }
 
-static const char *no_buffer(int error)
+static int no_buffer(const XenDisplif *card, uint64_t pages, int error,
+                     const char *phrase, XenPvWhy *why)
 {
-    return error == -E2BIG ? "buffer larger than max-pages allows"
-                           : "page directory cannot be read";
+    if (error == -E2BIG) {
+        return xen_pv_why(why, error, "buffer of %" PRIu64 " pages larger "
+                          "than max-pages allows", pages);
+    }
+    return xen_pv_why_pages(why, error, card->mapper, phrase);
 }
 
 /*
@@ -147,31 +67,35 @@ static const char *no_buffer(int error)
 static int dbuf_get_pages(XenDisplif *card,
                           const struct xendispl_dbuf_create_req *req,
                           const XenDisplifGeometry *geometry,
-                          XenPgdirBuffer **pages, const char **why)
+                          XenPgdirBuffer **pages, XenPvWhy *why)
 {
     bool alloc = card->backend_alloc &&
                  (req->flags & XENDISPL_DBUF_FLG_REQ_ALLOC);
+    uint64_t count = xen_displif_pages(geometry->size);
     int ret;
 
     if (!alloc) {
         ret = xen_pgdir_buffer_new(card->mapper, req->gref_directory,
                                    geometry->size, 0, pages);
-        return ret < 0 ? refuse(why, ret, no_buffer(ret)) : 0;
+        return ret < 0 ? no_buffer(card, count, ret, "page directory cannot "
+                                   "be read", why) : 0;
     }
     if (geometry->width == 0) {
-        return refuse(why, -EINVAL, "allocation without width and height");
+        return xen_pv_why(why, -EINVAL, "allocation without width and height");
     }
     if (geometry->data_ofs) {
-        return refuse(why, -EINVAL, "allocation with a data offset");
+        return xen_pv_why(why, -EINVAL, "allocation with a data offset of %"
+                          PRIu32 " bytes", geometry->data_ofs);
     }
     ret = xen_pgdir_buffer_new_shared(card->mapper, req->gref_directory,
                                       geometry->size, 0, pages);
-    return ret < 0 ? refuse(why, ret, "buffer cannot be allocated") : 0;
+    return ret < 0 ? no_buffer(card, count, ret, "buffer cannot be "
+                               "allocated", why) : 0;
 }
 
 static int dbuf_create(XenDisplif *card,
                        struct xendispl_dbuf_create_req *req,
-                       const char **why)
+                       XenPvWhy *why)
 {
     XenDisplifGeometry geometry;
     XenPgdirBuffer *pages;
@@ -180,25 +104,29 @@ static int dbuf_create(XenDisplif *card,
     int ret;
 
     if (req->dbuf_cookie == 0) {
-        return refuse(why, -EINVAL, "buffer cookie of 0");
+        return xen_pv_why(why, -EINVAL, "buffer cookie of 0");
     }
     if (g_hash_table_contains(card->buffers, &req->dbuf_cookie)) {
-        return refuse(why, -EEXIST, "buffer cookie in use");
+        return xen_pv_why(why, -EEXIST, "buffer cookie 0x%" PRIx64 " in use",
+                          req->dbuf_cookie);
     }
     if (card->without_data_ofs) {
         req->data_ofs = 0;
     }
-    *why = xen_displif_check_dbuf(req, &geometry);
-    if (*why) {
-        return -EINVAL;
+    ret = xen_displif_check_dbuf(req, &geometry, why);
+    if (ret < 0) {
+        return ret;
     }
     if (g_hash_table_size(card->buffers) >= card->limits.max_buffers) {
-        return refuse(why, -ENOSPC, "more buffers than max-buffers");
+        return xen_pv_why(why, -ENOSPC, "more buffers than max-buffers: "
+                          "%" PRIu32, card->limits.max_buffers);
     }
     count = xen_displif_pages(geometry.size);
     if (count > card->limits.max_total_pages - card->total_pages) {
-        return refuse(why, -ENOSPC,
-                      "more pages in all buffers than max-pages allows");
+        return xen_pv_why(why, -ENOSPC, "more pages in all buffers than "
+                          "max-pages allows: %" PRIu64 " and %" PRIu64 " more "
+                          "exceed %" PRIu64, card->total_pages, count,
+                          card->limits.max_total_pages);
     }
 
     ret = dbuf_get_pages(card, req, &geometry, &pages, why);
@@ -218,7 +146,7 @@ static int dbuf_create(XenDisplif *card,
 
 static int dbuf_destroy(XenDisplif *card,
                         const struct xendispl_dbuf_destroy_req *req,
-                        const char **why)
+                        XenPvWhy *why)
 {
     DisplifBuffer *buffer;
     uint32_t i;
@@ -226,11 +154,12 @@ static int dbuf_destroy(XenDisplif *card,
     /* Linux sends this for buffers that it failed to create, even twice */
     buffer = g_hash_table_lookup(card->buffers, &req->dbuf_cookie);
     if (!buffer) {
-        return refuse(why, -ENOENT, "unknown buffer");
+        return xen_pv_why(why, -ENOENT, "unknown buffer 0x%" PRIx64,
+                          req->dbuf_cookie);
     }
 
     for (i = 0; i < card->connectors->len; i++) {
-        DisplifConnector *connector = get_connector(card, i);
+        DisplifConnector *connector = xen_displif_connector(card, i);
 
         if (connector->shown == buffer) {
             card->ops->keep(card->opaque, i);
@@ -245,34 +174,40 @@ static int dbuf_destroy(XenDisplif *card,
 
 static int fb_attach(XenDisplif *card,
                      const struct xendispl_fb_attach_req *req,
-                     const char **why)
+                     XenPvWhy *why)
 {
     XenDisplifGeometry geometry;
     DisplifFramebuffer *fb;
     DisplifBuffer *buffer;
     uint32_t cpp;
+    int ret;
 
     if (req->fb_cookie == 0) {
-        return refuse(why, -EINVAL, "framebuffer cookie of 0");
+        return xen_pv_why(why, -EINVAL, "framebuffer cookie of 0");
     }
     buffer = g_hash_table_lookup(card->buffers, &req->dbuf_cookie);
     if (!buffer) {
-        return refuse(why, -ENOENT, "unknown buffer");
+        return xen_pv_why(why, -ENOENT, "unknown buffer 0x%" PRIx64,
+                          req->dbuf_cookie);
     }
     if (g_hash_table_contains(card->framebuffers, &req->fb_cookie)) {
-        return refuse(why, -EEXIST, "framebuffer cookie in use");
+        return xen_pv_why(why, -EEXIST, "framebuffer cookie 0x%" PRIx64
+                          " in use", req->fb_cookie);
     }
     if (g_hash_table_size(card->framebuffers) >=
         card->limits.max_framebuffers) {
-        return refuse(why, -ENOSPC, "more framebuffers than max-framebuffers");
+        return xen_pv_why(why, -ENOSPC, "more framebuffers than "
+                          "max-framebuffers: %" PRIu32,
+                          card->limits.max_framebuffers);
     }
     cpp = card->ops->format_cpp(card->opaque, req->pixel_format);
     if (cpp == 0) {
-        return refuse(why, -EINVAL, "unknown pixel format");
+        return xen_pv_why(why, -EINVAL, "unknown pixel format 0x%08" PRIx32,
+                          req->pixel_format);
     }
-    *why = xen_displif_check_fb(req, cpp, &buffer->geometry, &geometry);
-    if (*why) {
-        return -EINVAL;
+    ret = xen_displif_check_fb(req, cpp, &buffer->geometry, &geometry, why);
+    if (ret < 0) {
+        return ret;
     }
 
     fb = g_new0(DisplifFramebuffer, 1);
@@ -284,41 +219,47 @@ static int fb_attach(XenDisplif *card,
     return 0;
 }
 
+static int unknown_fb(uint64_t cookie, XenPvWhy *why)
+{
+    return xen_pv_why(why, -ENOENT, "unknown framebuffer 0x%" PRIx64, cookie);
+}
+
 /*
  * Only the name goes.  A connector that shows the framebuffer's buffer goes
  * on, as Linux detaches a framebuffer before its successor's flip is done.
  */
 static int fb_detach(XenDisplif *card,
                      const struct xendispl_fb_detach_req *req,
-                     const char **why)
+                     XenPvWhy *why)
 {
     if (!g_hash_table_remove(card->framebuffers, &req->fb_cookie)) {
-        return refuse(why, -ENOENT, "unknown framebuffer");
+        return unknown_fb(req->fb_cookie, why);
     }
     return 0;
 }
 
 /* Show @fb from its pixel @x, @y on */
 static int show_fb(XenDisplif *card, uint32_t index, DisplifFramebuffer *fb,
-                   uint32_t x, uint32_t y, bool flip, const char **why)
+                   uint32_t x, uint32_t y, bool flip, XenPvWhy *why)
 {
-    DisplifConnector *connector = get_connector(card, index);
+    DisplifConnector *connector = xen_displif_connector(card, index);
     XenDisplifWindow window = connector->window;
     XenDisplifScanout scanout;
     int ret;
 
     window.x = x;
     window.y = y;
-    *why = xen_displif_scanout(&fb->geometry, &window, &scanout);
-    if (*why) {
-        return -EINVAL;
+    ret = xen_displif_scanout(&fb->geometry, &window, &scanout, why);
+    if (ret < 0) {
+        return ret;
     }
     scanout.buffer = fb->buffer->pages;
     scanout.fb_cookie = fb->cookie;
     scanout.format = fb->format;
     ret = card->ops->show(card->opaque, index, &scanout, flip);
     if (ret < 0) {
-        return refuse(why, ret, "framebuffer cannot be shown");
+        return xen_pv_why_pages(why, ret, card->mapper,
+                                "framebuffer cannot be shown");
     }
     connector->window = window;
     connector->shown = fb->buffer;
@@ -341,16 +282,16 @@ static void switch_off(DisplifConnector *connector)
  */
 static int set_config(XenDisplif *card, uint32_t index,
                       const struct xendispl_set_config_req *req,
-                      const char **why)
+                      XenPvWhy *why)
 {
-    DisplifConnector *connector = get_connector(card, index);
+    DisplifConnector *connector = xen_displif_connector(card, index);
     DisplifFramebuffer *fb;
     int ret;
 
     if (req->fb_cookie == 0) {
         ret = card->ops->show(card->opaque, index, NULL, false);
         if (ret < 0) {
-            return refuse(why, ret, "connector cannot be switched off");
+            return xen_pv_why(why, ret, "connector cannot be switched off");
         }
         switch_off(connector);
         return 0;
@@ -358,7 +299,7 @@ static int set_config(XenDisplif *card, uint32_t index,
 
     fb = g_hash_table_lookup(card->framebuffers, &req->fb_cookie);
     if (!fb) {
-        return refuse(why, -ENOENT, "unknown framebuffer");
+        return unknown_fb(req->fb_cookie, why);
     }
     ret = show_fb(card, index, fb, req->x, req->y, false, why);
     if (ret < 0) {
@@ -376,9 +317,9 @@ static int set_config(XenDisplif *card, uint32_t index,
  * that client comes back, Linux sends a flip, but not the origin.
  */
 static int flip_fb(XenDisplif *card, uint32_t index, DisplifFramebuffer *fb,
-                   const char **why)
+                   XenPvWhy *why)
 {
-    DisplifConnector *connector = get_connector(card, index);
+    DisplifConnector *connector = xen_displif_connector(card, index);
     XenDisplifWindow window = connector->window;
     bool stale;
 
@@ -396,19 +337,20 @@ static int flip_fb(XenDisplif *card, uint32_t index, DisplifFramebuffer *fb,
  */
 static int page_flip(XenDisplif *card, uint32_t index,
                      const struct xendispl_page_flip_req *req,
-                     const char **why)
+                     XenPvWhy *why)
 {
-    DisplifConnector *connector = get_connector(card, index);
+    DisplifConnector *connector = xen_displif_connector(card, index);
     DisplifFramebuffer *fb;
     uint32_t tail;
     int ret;
 
     fb = g_hash_table_lookup(card->framebuffers, &req->fb_cookie);
     if (!fb) {
-        return refuse(why, -ENOENT, "unknown framebuffer");
+        return unknown_fb(req->fb_cookie, why);
     }
     if (connector->flips_count == XEN_DISPLIF_MAX_PENDING_FLIPS) {
-        return refuse(why, -EBUSY, "too many flips without their event");
+        return xen_pv_why(why, -EBUSY, "%d flips without their event already",
+                          XEN_DISPLIF_MAX_PENDING_FLIPS);
     }
     if (connector->enabled) {
         ret = flip_fb(card, index, fb, why);
@@ -432,42 +374,48 @@ static int page_flip(XenDisplif *card, uint32_t index,
  */
 static int get_edid(XenDisplif *card, uint32_t index,
                     const struct xendispl_get_edid_req *req,
-                    struct xendispl_get_edid_resp *rsp, const char **why)
+                    struct xendispl_get_edid_resp *rsp, XenPvWhy *why)
 {
     g_autofree uint8_t *edid = NULL;
     XenPgdirBuffer *buffer;
     int size, ret;
 
     if (!card->ops->edid) {
-        return refuse(why, -EOPNOTSUPP, "no EDID, use the resolution");
+        return xen_pv_why(why, -EOPNOTSUPP, "no EDID, use the resolution");
     }
     if (req->buffer_sz < XENDISPL_EDID_MAX_SIZE) {
-        return refuse(why, -EINVAL, "EDID buffer too small");
+        return xen_pv_why(why, -EINVAL, "EDID buffer of %" PRIu32 " bytes, "
+                          "less than %d", req->buffer_sz,
+                          XENDISPL_EDID_MAX_SIZE);
     }
     edid = g_malloc0(XENDISPL_EDID_MAX_SIZE);
     size = card->ops->edid(card->opaque, index, edid, XENDISPL_EDID_MAX_SIZE);
     if (size <= 0 || size > XENDISPL_EDID_MAX_SIZE) {
-        return refuse(why, size < 0 ? size : -EIO, "no EDID to be had");
+        return xen_pv_why(why, size < 0 ? size : -EIO, "no EDID to be had");
     }
 
     ret = xen_pgdir_buffer_new(card->mapper, req->gref_directory,
                                XENDISPL_EDID_MAX_SIZE, XEN_PGDIR_WRITABLE,
                                &buffer);
     if (ret < 0) {
-        return refuse(why, ret, "page directory cannot be read");
+        return xen_pv_why_pages(why, ret, card->mapper, "page directory "
+                                "cannot be read");
     }
     ret = xen_pgdir_buffer_write(buffer, 0, edid, size);
+    if (ret < 0) {
+        xen_pv_why_pages(why, ret, card->mapper, "EDID cannot be written");
+    }
     /* Nothing stays mapped */
     xen_pgdir_buffer_unref(buffer);
     if (ret < 0) {
-        return refuse(why, ret, "EDID cannot be written");
+        return ret;
     }
     rsp->edid_sz = size;
     return 0;
 }
 
 static int carry_out(void *engine, uint32_t index, XenPvSlot *request,
-                     XenPvSlot *response, const char **why)
+                     XenPvSlot *response, XenPvWhy *why)
 {
     struct xendispl_resp *rsp = (struct xendispl_resp *)response->bytes;
     struct xendispl_req *req = (struct xendispl_req *)request->bytes;
@@ -480,7 +428,8 @@ static int carry_out(void *engine, uint32_t index, XenPvSlot *request,
     case XENDISPL_OP_FB_DETACH:
         /* "Must be sent over control ring of the connector [...] 0" */
         if (index != 0) {
-            return refuse(why, -EINVAL, "operation belongs on connector 0");
+            return xen_pv_why(why, -EINVAL, "operation belongs on connector "
+                              "0");
         }
         break;
     default:
@@ -504,7 +453,7 @@ static int carry_out(void *engine, uint32_t index, XenPvSlot *request,
         return get_edid(card, index, &req->op.get_edid, &rsp->op.get_edid,
                         why);
     default:
-        return refuse(why, -EOPNOTSUPP, "unknown operation");
+        return xen_pv_why(why, -EOPNOTSUPP, "unknown operation");
     }
 }
 
@@ -569,7 +518,7 @@ void xen_displif_set_version(XenDisplif *card, uint32_t version)
 void xen_displif_attach(XenDisplif *card, uint32_t connector,
                         void *ring_page, void *event_page)
 {
-    DisplifConnector *c = get_connector(card, connector);
+    DisplifConnector *c = xen_displif_connector(card, connector);
 
     if (!c) {
         return;
@@ -584,7 +533,7 @@ void xen_displif_reset(XenDisplif *card)
     uint32_t i;
 
     for (i = 0; i < card->connectors->len; i++) {
-        DisplifConnector *connector = get_connector(card, i);
+        DisplifConnector *connector = xen_displif_connector(card, i);
 
         if (connector->enabled) {
             card->ops->show(card->opaque, i, NULL, false);
@@ -601,7 +550,7 @@ void xen_displif_reset(XenDisplif *card)
 
 int xen_displif_process(XenDisplif *card, uint32_t connector, bool *more)
 {
-    DisplifConnector *c = get_connector(card, connector);
+    DisplifConnector *c = xen_displif_connector(card, connector);
 
     if (!c) {
         *more = false;
@@ -612,7 +561,7 @@ int xen_displif_process(XenDisplif *card, uint32_t connector, bool *more)
 
 int xen_displif_flip_done(XenDisplif *card, uint32_t connector)
 {
-    DisplifConnector *c = get_connector(card, connector);
+    DisplifConnector *c = xen_displif_connector(card, connector);
     struct xendispl_evt evt = { 0 };
     XenPvSlot slot;
     int ret;
@@ -639,78 +588,7 @@ int xen_displif_flip_done(XenDisplif *card, uint32_t connector)
 uint32_t xen_displif_flips_pending(const XenDisplif *card,
                                    uint32_t connector)
 {
-    DisplifConnector *c = get_connector(card, connector);
+    DisplifConnector *c = xen_displif_connector(card, connector);
 
     return c ? c->flips_count : 0;
-}
-
-void xen_displif_stats(const XenDisplif *card, XenDisplifStats *stats)
-{
-    memset(stats, 0, sizeof(*stats));
-    stats->requests = card->server.requests;
-    stats->refused = card->server.refused;
-    stats->flips = card->flips;
-    stats->events = card->events;
-    stats->buffers = g_hash_table_size(card->buffers);
-    stats->framebuffers = g_hash_table_size(card->framebuffers);
-    stats->total_pages = card->total_pages;
-}
-
-void xen_displif_connector_info(const XenDisplif *card, uint32_t connector,
-                                XenDisplifConnectorInfo *info)
-{
-    DisplifConnector *c = get_connector(card, connector);
-
-    memset(info, 0, sizeof(*info));
-    if (!c) {
-        return;
-    }
-    info->connected = c->ring.page;
-    info->broken = c->ring.broken;
-    info->enabled = c->enabled;
-    info->x = c->window.x;
-    info->y = c->window.y;
-    info->width = c->window.width;
-    info->height = c->window.height;
-    info->shown_dbuf = c->shown ? c->shown->cookie : 0;
-    info->flips_pending = c->flips_count;
-    info->events = c->events.prod;
-}
-
-static void describe(const DisplifBuffer *buffer,
-                     const XenDisplifGeometry *geometry,
-                     XenDisplifBufferInfo *info)
-{
-    memset(info, 0, sizeof(*info));
-    info->dbuf_cookie = buffer->cookie;
-    info->directory = buffer->directory;
-    info->width = geometry->width;
-    info->height = geometry->height;
-    info->stride = geometry->stride;
-    info->size = buffer->geometry.size;
-}
-
-void xen_displif_visit(const XenDisplif *card, XenDisplifVisit visit,
-                       void *opaque)
-{
-    XenDisplifBufferInfo info;
-    GHashTableIter iter;
-    gpointer value;
-
-    g_hash_table_iter_init(&iter, card->buffers);
-    while (g_hash_table_iter_next(&iter, NULL, &value)) {
-        DisplifBuffer *buffer = value;
-
-        describe(buffer, &buffer->geometry, &info);
-        visit(&info, opaque);
-    }
-    g_hash_table_iter_init(&iter, card->framebuffers);
-    while (g_hash_table_iter_next(&iter, NULL, &value)) {
-        DisplifFramebuffer *fb = value;
-
-        describe(fb->buffer, &fb->geometry, &info);
-        info.fb_cookie = fb->cookie;
-        info.format = fb->format;
-        visit(&info, opaque);
-    }
 }

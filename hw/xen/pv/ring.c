@@ -92,7 +92,7 @@ void xen_pv_ring_detach(XenPvRing *ring)
 int xen_pv_ring_get(XenPvRing *ring, XenPvSlot *req)
 {
     struct xen_pv_sring *sring = ring->page;
-    uint32_t waiting, unanswered;
+    uint32_t prod, waiting, unanswered;
 
     if (!sring) {
         return -ENOTCONN;
@@ -101,7 +101,8 @@ int xen_pv_ring_get(XenPvRing *ring, XenPvSlot *req)
         return 0;
     }
 
-    waiting = shared_get(&sring->req_prod) - ring->req_cons;
+    prod = shared_get(&sring->req_prod);
+    waiting = prod - ring->req_cons;
     if (waiting == 0) {
         return 0;
     }
@@ -110,6 +111,7 @@ int xen_pv_ring_get(XenPvRing *ring, XenPvSlot *req)
     unanswered = ring->req_cons - ring->rsp_prod;
     if (waiting > XEN_PV_RING_SLOTS - unanswered) {
         ring->broken = true;
+        ring->bad_prod = prod;
         return -EPROTO;
     }
 
@@ -153,17 +155,28 @@ bool xen_pv_ring_final_check(XenPvRing *ring)
     return shared_get(&sring->req_prod) != ring->req_cons;
 }
 
+int xen_pv_why(XenPvWhy *why, int status, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    g_vsnprintf(why->text, sizeof(why->text), fmt, ap);
+    va_end(ap);
+    return status;
+}
+
 /* Returns: as xen_pv_ring_put() */
 static bool answer(XenPvRing *ring, XenPvServer *server, uint32_t index,
                    XenPvSlot *req)
 {
     XenPvSlot rsp = { { 0 } };
-    const char *why = NULL;
     XenPvHead head;
+    XenPvWhy why;
     bool notify;
 
     memcpy(&head, req->bytes, sizeof(head));
     head.reserved = 0;
+    why.text[0] = '\0';
     /* Errors are those of Linux on x86 and Arm, hence of xen/errno.h */
     head.status = server->carry_out(server->engine, index, req, &rsp, &why);
     memcpy(rsp.bytes, &head, sizeof(head));
@@ -172,7 +185,7 @@ static bool answer(XenPvRing *ring, XenPvServer *server, uint32_t index,
     server->requests++;
     server->refused += head.status < 0;
     server->ops->answered(server->opaque, index, head.id, head.operation,
-                          head.status, why);
+                          head.status, *why.text ? why.text : NULL);
     return notify;
 }
 

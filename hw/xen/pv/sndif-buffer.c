@@ -8,6 +8,7 @@
 #include "qemu/osdep.h"
 
 #include "sndif-buffer.h"
+#include "why.h"
 
 static void drop_view(XenSndifBuffer *buffer)
 {
@@ -18,7 +19,7 @@ static void drop_view(XenSndifBuffer *buffer)
 
 int xen_sndif_buffer_open(XenSndifBuffer *buffer, XenPgdirMapper *mapper,
                           uint32_t directory, const XenSndifParams *params,
-                          bool capture, const char **why)
+                          bool capture, XenPvWhy *why)
 {
     int ret;
 
@@ -26,8 +27,8 @@ int xen_sndif_buffer_open(XenSndifBuffer *buffer, XenPgdirMapper *mapper,
         ret = xen_sndif_marks_init(&buffer->marks,
                                    params->buffer_size / params->frame_size);
         if (ret < 0) {
-            *why = "no memory";
-            return ret;
+            return xen_pv_why(why, ret, "no memory for %" PRIu32 " frames",
+                              params->buffer_size / params->frame_size);
         }
     }
     ret = xen_pgdir_buffer_new(mapper, directory, params->buffer_size,
@@ -35,8 +36,8 @@ int xen_sndif_buffer_open(XenSndifBuffer *buffer, XenPgdirMapper *mapper,
                                &buffer->pages);
     if (ret < 0) {
         xen_sndif_marks_free(&buffer->marks);
-        *why = "page directory cannot be read";
-        return ret;
+        return xen_pv_why_pages(why, ret, mapper,
+                                "page directory cannot be read");
     }
     buffer->size = params->buffer_size;
     buffer->frame_size = params->frame_size;

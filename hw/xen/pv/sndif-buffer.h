@@ -45,13 +45,13 @@ typedef struct XenSndifBuffer {
  * @directory: reference of the first page of the directory
  * @params: what the stream is opened with
  * @capture: it records; else it plays
- * @why: set to what is wrong
+ * @why: where to say what is wrong
  *
  * Returns: 0 or a negative errno value.
  */
 int xen_sndif_buffer_open(XenSndifBuffer *buffer, XenPgdirMapper *mapper,
                           uint32_t directory, const XenSndifParams *params,
-                          bool capture, const char **why);
+                          bool capture, XenPvWhy *why);
 
 /**
  * xen_sndif_buffer_close: when this returns no page is mapped; idempotent

@@ -87,40 +87,65 @@ static bool has_rate(const XenSndifCaps *caps, uint32_t rate)
 }
 
 /* Is it long enough? */
-static const char *check_length(const XenSndifCaps *caps,
-                                const XenSndifParams *params)
+static int check_length(const XenSndifCaps *caps,
+                        const XenSndifParams *params, XenPvWhy *why)
 {
     uint64_t frame = params->frame_size;
     uint64_t buffer = params->buffer_size, period = params->period_size;
     uint64_t shortest = min_frames(params->rate, 0) * frame;
+    uint64_t ticks = min_frames(params->rate, caps->buffer_us) * frame;
 
     if (buffer < MAX(shortest, MIN_BUFFER)) {
-        return "buffer of less than a millisecond, or than 64 bytes";
+        return xen_pv_why(why, -EINVAL, "buffer of %" PRIu64 " bytes shorter "
+                          "than a millisecond, %" PRIu64 ", or than %d", buffer,
+                          shortest, MIN_BUFFER);
     }
     if (period && period < shortest) {
-        return "period of less than a millisecond";
+        return xen_pv_why(why, -EINVAL, "period of %" PRIu64 " bytes shorter "
+                          "than a millisecond, %" PRIu64, period, shortest);
     }
-    if (buffer < min_frames(params->rate, caps->buffer_us) * frame) {
-        return "buffer shorter than two ticks of QEMU's: less takes a lower "
-               "timer-period of the audiodev";
+    if (buffer < ticks) {
+        return xen_pv_why(why, -EINVAL, "buffer of %" PRIu64 " bytes shorter "
+                          "than two ticks of QEMU's, %" PRIu64 ": less takes "
+                          "a lower timer-period of the audiodev", buffer,
+                          ticks);
     }
-    return NULL;
+    return 0;
 }
 
-const char *xen_sndif_check_open(const XenSndifCaps *caps,
-                                 const struct xensnd_open_req *req,
-                                 XenSndifParams *params)
+/* May a stream have such samples, so many a second, so many at once? */
+static int check_kind(const XenSndifCaps *caps,
+                      const struct xensnd_open_req *req, XenPvWhy *why)
 {
-    memset(params, 0, sizeof(*params));
+    uint32_t fewest = MAX(caps->channels_min, 1);
+
     if (!has_format(caps->formats, req->pcm_format)) {
-        return "sample format not offered";
+        return xen_pv_why(why, -EINVAL, "sample format %u not offered",
+                          req->pcm_format);
     }
     if (req->pcm_rate == 0 || !has_rate(caps, req->pcm_rate)) {
-        return "sample rate not offered";
+        return xen_pv_why(why, -EINVAL, "sample rate of %" PRIu32 " Hz not "
+                          "offered", req->pcm_rate);
     }
-    if (req->pcm_channels < MAX(caps->channels_min, 1) ||
+    if (req->pcm_channels < fewest ||
         req->pcm_channels > caps->channels_max) {
-        return "number of channels not offered";
+        return xen_pv_why(why, -EINVAL, "%u channels, not the %" PRIu32 " to %"
+                          PRIu32 " that are offered", req->pcm_channels,
+                          fewest, caps->channels_max);
+    }
+    return 0;
+}
+
+int xen_sndif_check_open(const XenSndifCaps *caps,
+                         const struct xensnd_open_req *req,
+                         XenSndifParams *params, XenPvWhy *why)
+{
+    int ret;
+
+    memset(params, 0, sizeof(*params));
+    ret = check_kind(caps, req, why);
+    if (ret < 0) {
+        return ret;
     }
 
     params->rate = req->pcm_rate;
@@ -132,24 +157,32 @@ const char *xen_sndif_check_open(const XenSndifCaps *caps,
     params->period_size = req->period_sz;
 
     if (req->buffer_sz == 0 || req->buffer_sz % params->frame_size) {
-        return "buffer size not of whole frames";
+        return xen_pv_why(why, -EINVAL, "buffer of %" PRIu32 " bytes, not of "
+                          "whole frames of %" PRIu32, req->buffer_sz,
+                          params->frame_size);
     }
     if (req->buffer_sz > caps->buffer_max) {
-        return "buffer larger than offered";
+        return xen_pv_why(why, -EINVAL, "buffer of %" PRIu32 " bytes, more "
+                          "than the %" PRIu32 " that are offered",
+                          req->buffer_sz, caps->buffer_max);
     }
     if (req->period_sz > req->buffer_sz) {
-        return "period longer than the buffer";
+        return xen_pv_why(why, -EINVAL, "period of %" PRIu32 " bytes, longer "
+                          "than the buffer of %" PRIu32, req->period_sz,
+                          req->buffer_sz);
     }
-    return check_length(caps, params);
+    return check_length(caps, params, why);
 }
 
-const char *xen_sndif_check_range(uint32_t size,
-                                  const struct xensnd_rw_req *req)
+int xen_sndif_check_range(uint32_t size, const struct xensnd_rw_req *req,
+                          XenPvWhy *why)
 {
     if (req->offset > size || req->length > size - req->offset) {
-        return "range outside the buffer";
+        return xen_pv_why(why, -EINVAL, "%" PRIu32 " bytes at %" PRIu32
+                          " outside the buffer of %" PRIu32, req->length,
+                          req->offset, size);
     }
-    return NULL;
+    return 0;
 }
 
 /* Narrow an interval; returns whether anything is left of it */
@@ -200,23 +233,34 @@ static uint32_t narrow_formats(const XenSndifCaps *caps, uint64_t *formats,
     return smallest;
 }
 
-const char *xen_sndif_check_query(const XenSndifCaps *caps,
-                                  const struct xensnd_query_hw_param *req,
-                                  struct xensnd_query_hw_param *rsp)
+/* Nothing is left of a range: @of says of what, with its unit */
+static int no_such(const char *of, uint32_t min, uint32_t max,
+                   const char *unit, XenPvWhy *why)
+{
+    return xen_pv_why(why, -EINVAL, "no such %s: %" PRIu32 " to %" PRIu32 "%s",
+                      of, min, max, unit);
+}
+
+int xen_sndif_check_query(const XenSndifCaps *caps,
+                          const struct xensnd_query_hw_param *req,
+                          struct xensnd_query_hw_param *rsp, XenPvWhy *why)
 {
     uint32_t sample, largest, frames, period;
 
     *rsp = *req;
     sample = narrow_formats(caps, &rsp->formats, &largest);
     if (!sample) {
-        return "no such sample format";
+        return xen_pv_why(why, -EINVAL, "no such sample format: none of 0x%"
+                          PRIx64, req->formats);
     }
     if (!narrow_rates(caps, &rsp->rates.min, &rsp->rates.max)) {
-        return "no such sample rate";
+        return no_such("sample rate", req->rates.min, req->rates.max, " Hz",
+                       why);
     }
     if (!narrow(&rsp->channels.min, &rsp->channels.max,
                 MAX(caps->channels_min, 1), caps->channels_max)) {
-        return "no such number of channels";
+        return no_such("number of channels", req->channels.min,
+                       req->channels.max, "", why);
     }
     frames = min_frames(rsp->rates.min, caps->buffer_us);
     period = min_frames(rsp->rates.min, 0);
@@ -224,15 +268,17 @@ const char *xen_sndif_check_query(const XenSndifCaps *caps,
     if (!narrow(&rsp->buffer.min, &rsp->buffer.max,
                 MAX(frames, DIV_ROUND_UP(MIN_BUFFER, largest)),
                 caps->buffer_max / ((uint64_t)sample * rsp->channels.min))) {
-        return "no such buffer size";
+        return no_such("buffer size", req->buffer.min, req->buffer.max,
+                       " frames", why);
     }
     if (!narrow(&rsp->period.min, &rsp->period.max, period,
                 rsp->buffer.max)) {
-        return "no such period";
+        return no_such("period", req->period.min, req->period.max, " frames",
+                       why);
     }
     /* A buffer holds one period at least */
     rsp->buffer.min = MAX(rsp->buffer.min, rsp->period.min);
-    return NULL;
+    return 0;
 }
 
 const char *xen_sndif_operation_name(uint8_t operation)

@@ -21,6 +21,7 @@
 #include "sndif-check.h"
 #include "sndif-position.h"
 #include "sndif-volume.h"
+#include "why.h"
 
 QEMU_BUILD_BUG_ON(sizeof(struct xensnd_req) != XEN_PV_SLOT_SIZE);
 QEMU_BUILD_BUG_ON(sizeof(struct xensnd_resp) != XEN_PV_SLOT_SIZE);
@@ -77,12 +78,6 @@ struct XenSndif {
     uint64_t events_full;
     uint64_t faults;
 };
-
-static int refuse(const char **why, int status, const char *phrase)
-{
-    *why = phrase;
-    return status;
-}
 
 static SndifStream *get_stream(const XenSndif *card, uint32_t index)
 {
@@ -153,14 +148,16 @@ static void tell_volume(XenSndif *card, uint32_t index)
 }
 
 static int take_pages(XenSndif *card, SndifStream *stream,
-                      const XenSndifParams *params, const char **why)
+                      const XenSndifParams *params, XenPvWhy *why)
 {
     uint64_t count = xen_sndif_pages(params->buffer_size);
     int ret;
 
     if (count > card->limits.max_total_pages - card->total_pages) {
-        return refuse(why, -ENOSPC,
-                      "more pages in all buffers than max-pages allows");
+        return xen_pv_why(why, -ENOSPC, "more pages in all buffers than "
+                          "max-pages allows: %" PRIu64 " and %" PRIu64 " more "
+                          "exceed %" PRIu64, card->total_pages, count,
+                          card->limits.max_total_pages);
     }
     ret = xen_sndif_buffer_open(&stream->buffer, card->mapper,
                                 stream->directory, params,
@@ -179,16 +176,16 @@ static int take_pages(XenSndif *card, SndifStream *stream,
  * of the one before is gone.
  */
 static int do_open(XenSndif *card, uint32_t index,
-                   const struct xensnd_open_req *req, const char **why)
+                   const struct xensnd_open_req *req, XenPvWhy *why)
 {
     SndifStream *stream = get_stream(card, index);
     XenSndifParams params;
     int ret;
 
     close_stream(card, index);
-    *why = xen_sndif_check_open(&stream->caps, req, &params);
-    if (*why) {
-        return -EINVAL;
+    ret = xen_sndif_check_open(&stream->caps, req, &params, why);
+    if (ret < 0) {
+        return ret;
     }
     stream->directory = req->gref_directory;
     ret = take_pages(card, stream, &params, why);
@@ -198,7 +195,9 @@ static int do_open(XenSndif *card, uint32_t index,
     ret = card->ops->open(card->opaque, index, &stream->params);
     if (ret < 0) {
         drop_pages(card, stream);
-        return refuse(why, ret, "the host cannot open such a stream");
+        return xen_pv_why(why, ret, "the host cannot open such a stream: %"
+                          PRIu32 " Hz, %u channels, sample format %u",
+                          params.rate, params.channels, params.format);
     }
 
     stream->state = SNDIF_STOPPED;
@@ -208,9 +207,16 @@ static int do_open(XenSndif *card, uint32_t index,
     return 0;
 }
 
+/* Pages of an open stream's buffer cannot be reached */
+static int no_pages(XenSndif *card, int error, XenPvWhy *why)
+{
+    return xen_pv_why_pages(why, error, card->mapper,
+                            "buffer cannot be mapped");
+}
+
 /* -------------------------------------------------------------- trigger */
 
-static int start(XenSndif *card, uint32_t index, const char **why)
+static int start(XenSndif *card, uint32_t index, XenPvWhy *why)
 {
     SndifStream *stream = get_stream(card, index);
     int ret;
@@ -221,11 +227,11 @@ static int start(XenSndif *card, uint32_t index, const char **why)
     ret = xen_sndif_buffer_map(&stream->buffer);
     if (ret < 0) {
         card->faults++;
-        return refuse(why, ret, "buffer cannot be mapped");
+        return no_pages(card, ret, why);
     }
     ret = card->ops->run(card->opaque, index, true);
     if (ret < 0) {
-        return refuse(why, ret, "the host cannot start the stream");
+        return xen_pv_why(why, ret, "the host cannot start the stream");
     }
     stream->state = SNDIF_RUNNING;
     return 0;
@@ -256,7 +262,7 @@ static void stop(XenSndif *card, uint32_t index)
 }
 
 static int do_trigger(XenSndif *card, uint32_t index, uint8_t type,
-                      const char **why)
+                      XenPvWhy *why)
 {
     SndifStream *stream = get_stream(card, index);
 
@@ -270,11 +276,11 @@ static int do_trigger(XenSndif *card, uint32_t index, uint8_t type,
     case XENSND_OP_TRIGGER_RESUME:
         break;
     default:
-        return refuse(why, -EINVAL, "unknown trigger");
+        return xen_pv_why(why, -EINVAL, "unknown trigger %u", type);
     }
 
     if (!is_started(stream)) {
-        return refuse(why, -EINVAL, "stream was not started");
+        return xen_pv_why(why, -EINVAL, "stream was not started");
     }
     if (type == XENSND_OP_TRIGGER_RESUME) {
         return start(card, index, why);
@@ -286,27 +292,27 @@ static int do_trigger(XenSndif *card, uint32_t index, uint8_t type,
 /* ----------------------------------------------------- the shared buffer */
 
 static int do_write(SndifStream *stream, const struct xensnd_rw_req *req,
-                    const char **why)
+                    XenPvWhy *why)
 {
     if (stream->caps.capture) {
-        return refuse(why, -EINVAL, "WRITE to a capture stream");
+        return xen_pv_why(why, -EINVAL, "WRITE to a capture stream");
     }
     xen_sndif_buffer_written(&stream->buffer, req->offset, req->length);
     return 0;
 }
 
 /* What there is to read is in the buffer already */
-static int do_read(SndifStream *stream, const char **why)
+static int do_read(SndifStream *stream, XenPvWhy *why)
 {
     if (!stream->caps.capture) {
-        return refuse(why, -EINVAL, "READ from a playback stream");
+        return xen_pv_why(why, -EINVAL, "READ from a playback stream");
     }
     return 0;
 }
 
 /* SET_VOLUME, MUTE and UNMUTE: the values are in the buffer */
 static int do_volume(XenSndif *card, uint32_t index, uint8_t operation,
-                     const struct xensnd_rw_req *req, const char **why)
+                     const struct xensnd_rw_req *req, XenPvWhy *why)
 {
     SndifStream *stream = get_stream(card, index);
     uint32_t size = xen_sndif_volume_size(&stream->volume, operation);
@@ -314,13 +320,15 @@ static int do_volume(XenSndif *card, uint32_t index, uint8_t operation,
     int ret;
 
     if (req->length < size) {
-        return refuse(why, -EINVAL, "fewer values than channels");
+        return xen_pv_why(why, -EINVAL, "%" PRIu32 " bytes for the values "
+                          "of all channels, which have %" PRIu32, req->length,
+                          size);
     }
     ret = xen_pgdir_buffer_read(stream->buffer.pages, req->offset, values,
                                 size);
     if (ret < 0) {
         card->faults++;
-        return refuse(why, ret, "buffer cannot be mapped");
+        return no_pages(card, ret, why);
     }
     xen_sndif_volume_apply(&stream->volume, operation, values);
     stream->adjusted = true;
@@ -333,7 +341,7 @@ static int do_volume(XenSndif *card, uint32_t index, uint8_t operation,
  * wants it otherwise gets a mapping of its own, for as long as it takes.
  */
 static int do_get_volume(XenSndif *card, SndifStream *stream,
-                         const struct xensnd_rw_req *req, const char **why)
+                         const struct xensnd_rw_req *req, XenPvWhy *why)
 {
     uint32_t size = xen_sndif_volume_size(&stream->volume,
                                           XENSND_OP_GET_VOLUME);
@@ -341,13 +349,16 @@ static int do_get_volume(XenSndif *card, SndifStream *stream,
     int ret;
 
     if (req->length < size) {
-        return refuse(why, -EINVAL, "fewer values than channels");
+        return xen_pv_why(why, -EINVAL, "%" PRIu32 " bytes for the values "
+                          "of all channels, which have %" PRIu32, req->length,
+                          size);
     }
     ret = xen_pgdir_buffer_new(card->mapper, stream->directory,
                                stream->params.buffer_size,
                                XEN_PGDIR_WRITABLE, &pages);
     if (ret < 0) {
-        return refuse(why, ret, "page directory cannot be read");
+        return xen_pv_why_pages(why, ret, card->mapper,
+                                "page directory cannot be read");
     }
     ret = xen_pgdir_buffer_write(pages, req->offset, stream->volume.millibel,
                                  size);
@@ -355,7 +366,7 @@ static int do_get_volume(XenSndif *card, SndifStream *stream,
     xen_pgdir_buffer_unref(pages);
     if (ret < 0) {
         card->faults++;
-        return refuse(why, ret, "buffer cannot be mapped");
+        return no_pages(card, ret, why);
     }
     return 0;
 }
@@ -363,13 +374,14 @@ static int do_get_volume(XenSndif *card, SndifStream *stream,
 /* ------------------------------------------------------------- requests */
 
 static int use_buffer(XenSndif *card, uint32_t index,
-                      const struct xensnd_req *req, const char **why)
+                      const struct xensnd_req *req, XenPvWhy *why)
 {
     SndifStream *stream = get_stream(card, index);
+    int ret;
 
-    *why = xen_sndif_check_range(stream->params.buffer_size, &req->op.rw);
-    if (*why) {
-        return -EINVAL;
+    ret = xen_sndif_check_range(stream->params.buffer_size, &req->op.rw, why);
+    if (ret < 0) {
+        return ret;
     }
 
     switch (req->operation) {
@@ -385,19 +397,19 @@ static int use_buffer(XenSndif *card, uint32_t index,
 }
 
 static int do_query(SndifStream *stream, const struct xensnd_req *req,
-                    struct xensnd_resp *rsp, const char **why)
+                    struct xensnd_resp *rsp, XenPvWhy *why)
 {
-    *why = xen_sndif_check_query(&stream->caps, &req->op.hw_param,
-                                 &rsp->resp.hw_param);
-    if (*why) {
+    int ret = xen_sndif_check_query(&stream->caps, &req->op.hw_param,
+                                    &rsp->resp.hw_param, why);
+
+    if (ret < 0) {
         memset(&rsp->resp, 0, sizeof(rsp->resp));
-        return -EINVAL;
     }
-    return 0;
+    return ret;
 }
 
 static int carry_out(void *engine, uint32_t index, XenPvSlot *request,
-                     XenPvSlot *response, const char **why)
+                     XenPvSlot *response, XenPvWhy *why)
 {
     const struct xensnd_req *req = (struct xensnd_req *)request->bytes;
     struct xensnd_resp *rsp = (struct xensnd_resp *)response->bytes;
@@ -422,11 +434,11 @@ static int carry_out(void *engine, uint32_t index, XenPvSlot *request,
     case XENSND_OP_TRIGGER:
         break;
     default:
-        return refuse(why, -EOPNOTSUPP, "unknown operation");
+        return xen_pv_why(why, -EOPNOTSUPP, "unknown operation");
     }
 
     if (stream->state == SNDIF_CLOSED) {
-        return refuse(why, -EINVAL, "stream is not open");
+        return xen_pv_why(why, -EINVAL, "stream is not open");
     }
     if (req->operation == XENSND_OP_TRIGGER) {
         return do_trigger(card, index, req->op.trigger.type, why);
@@ -607,6 +619,8 @@ void xen_sndif_stream_info(const XenSndif *card, uint32_t stream,
     info->capture = s->caps.capture;
     info->connected = s->ring.page;
     info->broken = s->ring.broken;
+    info->bad_prod = s->ring.bad_prod;
+    info->answered = s->ring.rsp_prod;
     info->state = states[s->state];
     info->params = s->params;
     info->directory = s->directory;

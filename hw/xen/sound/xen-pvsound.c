@@ -224,11 +224,14 @@ static int xen_pvsound_process(void *opaque, bool *more)
 {
     XenPvStream *s = opaque;
     int ret = xen_sndif_process(s->sound->card, s->index, more);
+    XenSndifStreamInfo info;
 
     if (ret < 0) {
+        xen_sndif_stream_info(s->sound->card, s->index, &info);
         xen_pv_guest_warn(&s->sound->backend,
-                          "stream %s: its request ring makes no sense and "
-                          "is not served any more", s->name);
+                          "stream %s: its request ring is corrupt and is not "
+                          "served any more: req_prod %u, but %u requests were "
+                          "answered", s->name, info.bad_prod, info.answered);
     }
 
     return ret;

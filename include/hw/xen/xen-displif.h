@@ -132,6 +132,8 @@ typedef struct XenDisplifStats {
  *
  * @connected: its two pages are attached
  * @broken: its request ring made no sense and is not served any more
+ * @bad_prod: the guest's producer index that made it so
+ * @answered: requests answered; free running, as the ring counts
  * @enabled: between a SET_CONFIG of a framebuffer and one that resets
  * @x: left edge of the visible area in the framebuffers, in pixels
  * @y: its upper edge
@@ -144,6 +146,8 @@ typedef struct XenDisplifStats {
 typedef struct XenDisplifConnectorInfo {
     bool connected;
     bool broken;
+    uint32_t bad_prod;
+    uint32_t answered;
     bool enabled;
     uint32_t x;
     uint32_t y;

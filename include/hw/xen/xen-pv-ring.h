@@ -15,6 +15,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <glib.h>
 
 /** XEN_PV_SLOT_SIZE: bytes of every request, response and event */
 #define XEN_PV_SLOT_SIZE    64
@@ -42,12 +43,14 @@ typedef struct XenPvSlot {
  * @rsp_prod: responses written so far; free running
  * @broken: the guest's producer index made no sense; nothing is taken any
  *     more until the ring is attached anew
+ * @bad_prod: the index that did, if @broken
  */
 typedef struct XenPvRing {
     void *page;
     uint32_t req_cons;
     uint32_t rsp_prod;
     bool broken;
+    uint32_t bad_prod;
 } XenPvRing;
 
 /**
@@ -108,6 +111,32 @@ bool xen_pv_ring_put(XenPvRing *ring, const XenPvSlot *rsp);
  */
 bool xen_pv_ring_final_check(XenPvRing *ring);
 
+/** XEN_PV_WHY_MAX: bytes of a reason, with the NUL at its end */
+#define XEN_PV_WHY_MAX 192
+
+/**
+ * struct XenPvWhy - why a request is refused: a phrase for the log
+ *
+ * @text: it names the values at fault, those of the guest as numbers; empty as
+ *     long as nothing is refused.  What is longer is cut off.
+ */
+typedef struct XenPvWhy {
+    char text[XEN_PV_WHY_MAX];
+} XenPvWhy;
+
+/**
+ * xen_pv_why: say why a request is refused
+ * @why: where to say it
+ * @status: what the request is answered with
+ * @fmt: the phrase
+ *
+ * Nothing is allocated: a guest may have as many requests refused as it likes.
+ *
+ * Returns: @status.
+ */
+int xen_pv_why(XenPvWhy *why, int status, const char *fmt, ...)
+    G_GNUC_PRINTF(3, 4);
+
 /**
  * struct XenPvHead - what each request and each response begins with
  *
@@ -128,7 +157,8 @@ typedef struct XenPvHead {
  *
  * @notify: tell the frontend that the ring has responses
  * @answered: a request was answered: for tracing.  @why explains a negative
- *     @status in one phrase and is NULL for a good one.
+ *     @status in one phrase, and is NULL for a good one; it is gone when this
+ *     returns.
  * @enough: asked after each response: whether the requests that are left have
  *     to wait for another call.  May be NULL: they need not.
  *
@@ -146,7 +176,7 @@ typedef struct XenPvServerOps {
  *
  * @carry_out: carry out the request @req, which is a copy, and fill in what
  *     its response has behind its head.  Returns the status; explains a
- *     negative one by a phrase at @why, which is NULL until then.
+ *     negative one by a phrase in @why, which is empty until then.
  * @engine: handed to @carry_out
  * @ops: operations of the engine's owner
  * @opaque: handed to these
@@ -155,7 +185,7 @@ typedef struct XenPvServerOps {
  */
 typedef struct XenPvServer {
     int (*carry_out)(void *engine, uint32_t index, XenPvSlot *req,
-                     XenPvSlot *rsp, const char **why);
+                     XenPvSlot *rsp, XenPvWhy *why);
     void *engine;
     const XenPvServerOps *ops;
     void *opaque;

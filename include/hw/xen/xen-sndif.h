@@ -158,6 +158,8 @@ typedef struct XenSndifStats {
  * @connected: its ring is served
  * @broken: its ring made no sense, and is not served until the next
  *     connection
+ * @bad_prod: the guest's producer index that made it so
+ * @answered: requests answered; free running, as the ring counts
  * @state: "closed", "stopped", "running" or "paused"
  * @params: what it is open with; zero if it is not
  * @directory: reference of the first page of its buffer's directory
@@ -170,6 +172,8 @@ typedef struct XenSndifStreamInfo {
     bool capture;
     bool connected;
     bool broken;
+    uint32_t bad_prod;
+    uint32_t answered;
     const char *state;
     XenSndifParams params;
     uint32_t directory;

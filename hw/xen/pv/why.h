@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Why a request is refused, where pages of the guest are the reason.
+ *
+ * Copyright (c) 2026 The Xen PV display and sound for QEMU authors
+ */
+
+#ifndef HW_XEN_PV_WHY_H
+#define HW_XEN_PV_WHY_H
+
+#include "hw/xen/xen-pgdir.h"
+#include "hw/xen/xen-pv-ring.h"
+
+/**
+ * xen_pv_why_pages: say what could not be done, and which page is the reason
+ * @why: where to say it
+ * @status: what the call of the mapper returned, just now
+ * @mapper: the mapper; what it says of its last failure is added, unless a
+ *     limit of its own is the reason: those have other names to a user
+ * @phrase: what could not be done
+ *
+ * Returns: @status.
+ */
+int xen_pv_why_pages(XenPvWhy *why, int status, const XenPgdirMapper *mapper,
+                     const char *phrase);
+
+#endif /* HW_XEN_PV_WHY_H */
