@@ -8,9 +8,13 @@
 
 #include "qemu/osdep.h"
 
+#include "qapi/error.h"
 #include "qobject/qdict.h"
+#include "qobject/qjson.h"
+#include "qobject/qlist.h"
 
 #include "../frontend/xen-front-sound.h"
+#include "xen-pv-manual.h"
 #include "xen-pv-qtest.h"
 
 #define DISPLAY     "-device xen-pvdisplay,id=disp0,idx=0,connectors="
@@ -238,6 +242,127 @@ static void test_too_many_channels(void)
     xen_pv_test_end(&t);
 }
 
+/* The line of the manual that has outputs; the guest gets what it says */
+static char *manual_outputs(void)
+{
+    g_auto(GStrv) lines = xen_pv_manual_page("xen-pv-options.rst");
+    int i;
+
+    for (i = 0; lines[i]; i++) {
+        char *line = g_strstrip(lines[i]);
+
+        if (g_str_has_prefix(line, "-device '") && strstr(line, "disp0")) {
+            return g_strdup(line);
+        }
+    }
+    g_assert_not_reached();
+}
+
+static QDict *connector(QObject *status, const char *id)
+{
+    QList *list = qdict_get_qlist(qobject_to(QDict, status), "connectors");
+    const QListEntry *entry;
+
+    QLIST_FOREACH_ENTRY(list, entry) {
+        QDict *dict = qobject_to(QDict, qlist_entry_obj(entry));
+
+        if (g_str_equal(qdict_get_str(dict, "id"), id)) {
+            return dict;
+        }
+    }
+    g_assert_not_reached();
+}
+
+static void test_outputs(void)
+{
+    g_autofree char *args = manual_outputs();
+    g_autofree char *path = NULL;
+    g_autofree char *name = NULL;
+    QObject *status, *got, *want;
+    QDict *left, *right;
+    XenPvTest t;
+
+    xen_pv_test_start(&t, "", args);
+    xen_pv_test_connect(t.display);
+    g_assert_cmpuint(t.display->nr_connectors, ==, 2);
+    g_assert_cmpuint(t.display->connectors[0].width, ==, 1920);
+    g_assert_cmpuint(t.display->connectors[0].height, ==, 1080);
+    g_assert_cmpuint(t.display->connectors[1].width, ==, 1280);
+    path = g_strdup_printf("%s/0/unique-id", t.display->card.frontend_path);
+    name = xen_guest_read(t.guest, path);
+    g_assert_cmpstr(name, ==, "LEFT");
+
+    status = xen_pv_test_get(&t, "disp0", "status");
+    left = connector(status, "LEFT");
+    right = connector(status, "1");
+    g_assert_cmpint(qdict_get_int(left, "refresh-rate"), ==, 75);
+    g_assert_cmpint(qdict_get_int(right, "refresh-rate"), ==, 60);
+    qobject_unref(status);
+
+    /* What was given is what can be read, and nothing else */
+    got = xen_pv_test_get(&t, "disp0", "outputs");
+    want = qobject_from_json("[{'name': 'LEFT', 'xres': 1920, 'yres': 1080, "
+                             "'refresh-rate': 75000}, "
+                             "{'xres': 1280, 'yres': 1024}]", &error_abort);
+    g_assert_true(qobject_is_equal(got, want));
+    qobject_unref(got);
+    qobject_unref(want);
+
+    xen_pv_test_unload(&t);
+    xen_pv_test_end(&t);
+}
+
+/* What is wrong with a list, each time in a sentence that says where */
+static void test_bad_outputs(void)
+{
+    static const struct {
+        const char *options;
+        const char *error;
+    } bad[] = {
+        { "'outputs': []", "outputs= is empty" },
+        { "'outputs': 5", "outputs= takes a list" },
+        { "'outputs': 'LEFT:800x600'", "outputs= takes a list" },
+        { "'outputs': [5]", "outputs[0]" },
+        { "'outputs': [{'xres': 800}]", "'outputs[0].yres' is missing" },
+        { "'outputs': [{'xres': 800, 'yres': 600}, {'yres': 600}]",
+          "'outputs[1].xres' is missing" },
+        { "'outputs': [{'xres': -1, 'yres': 600}]", "xres" },
+        { "'outputs': [{'xres': '800', 'yres': 600}]", "outputs[0].xres" },
+        { "'outputs': [{'xres': 800, 'yres': 600, 'name': 7}]",
+          "outputs[0].name" },
+        { "'outputs': [{'xres': 800, 'yres': 600, 'hz': 60}]",
+          "'outputs[0].hz' is unexpected" },
+        { "'outputs': [{'xres': 800, 'yres': 9000}]",
+          "output 0: xres=800,yres=9000 is not the size of a screen" },
+        { "'outputs': [{'xres': 800, 'yres': 600, 'refresh-rate': 60}]",
+          "output 0: refresh-rate=60 is not between 1000 and 1000000 mHz" },
+        { "'outputs': [{'xres': 800, 'yres': 600}], 'connectors': '800x600'",
+          "connectors= and outputs= both name the screens" },
+        { "'outputs': [{'xres': 800, 'yres': 600}], 'yres': 600",
+          "outputs= already names the screens" },
+    };
+    XenPvTest t;
+    gsize i;
+
+    xen_pv_test_start(&t, "", "");
+    for (i = 0; i < G_N_ELEMENTS(bad); i++) {
+        g_autofree char *command = g_strdup_printf(
+            "{ 'execute': 'device_add', 'arguments': { 'driver': "
+            "'xen-pvdisplay', 'id': 'disp0', %s } }", bad[i].options);
+        QDict *answer = qtest_qmp(t.qts, "%p",
+                                  qobject_from_json(command, &error_abort));
+        const char *error;
+
+        g_test_message("%s", command);
+        g_assert_true(qdict_haskey(answer, "error"));
+        error = qdict_get_str(qdict_get_qdict(answer, "error"), "desc");
+        g_test_message("%s", error);
+        g_assert_nonnull(strstr(error, bad[i].error));
+        qobject_unref(answer);
+    }
+    xen_pv_test_end(&t);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -247,6 +372,8 @@ int main(int argc, char **argv)
     qtest_add_func("xen-pv-nodes/fewer-streams", test_fewer_streams);
     qtest_add_func("xen-pv-nodes/number-again", test_number_again);
     qtest_add_func("xen-pv-nodes/quit", test_quit);
+    qtest_add_func("xen-pv-nodes/outputs", test_outputs);
+    qtest_add_func("xen-pv-nodes/bad-outputs", test_bad_outputs);
     qtest_add_func("xen-pv-nodes/too-many-channels", test_too_many_channels);
     return g_test_run();
 }

@@ -177,23 +177,110 @@ static void test_screens(void)
     gsize i;
 
     for (i = 0; i < G_N_ELEMENTS(bad); i++) {
-        g_assert_null(xen_pvdisplay_parse_screens(bad[i].connectors,
+        g_assert_null(xen_pvdisplay_parse_screens(NULL, bad[i].connectors,
                                                   bad[i].xres, bad[i].yres,
                                                   &why));
         g_assert_true(g_str_has_prefix(why, bad[i].why));
         g_clear_pointer(&why, g_free);
     }
 
-    modes = xen_pvdisplay_parse_screens(NULL, 1280, 720, &why);
+    modes = xen_pvdisplay_parse_screens(NULL, NULL, 1280, 720, &why);
     g_assert_cmpuint(modes->len, ==, 1);
     g_assert_cmpuint(g_array_index(modes, XenPvMode, 0).width, ==, 1280);
     g_assert_cmpuint(g_array_index(modes, XenPvMode, 0).height, ==, 720);
     g_assert_cmpstr(g_array_index(modes, XenPvMode, 0).id, ==, "0");
     g_array_unref(modes);
 
-    modes = xen_pvdisplay_parse_screens("L:16x16;8192x8192", 0, 0, &why);
+    modes = xen_pvdisplay_parse_screens(NULL, "L:16x16;8192x8192", 0, 0, &why);
     g_assert_cmpuint(modes->len, ==, 2);
     g_array_unref(modes);
+}
+
+/* An output with such a name, size and rate */
+static void add_output(GArray *outputs, const char *name, uint32_t xres,
+                       uint32_t yres, uint32_t rate)
+{
+    XenPvMode mode = {
+        .id = g_strdup(name), .width = xres, .height = yres,
+        .refresh_rate = rate,
+    };
+
+    g_array_append_val(outputs, mode);
+}
+
+/* The list of outputs is held to what is true of connectors */
+static void test_outputs(void)
+{
+    static const struct {
+        const char *name;
+        uint32_t xres, yres, rate;
+        const char *why;
+    } bad[] = {
+        { NULL, 15, 720, 0, "output 1: xres=15,yres=720 is not the size of a "
+          "screen: both have to be 16 to 8192 pixels" },
+        { NULL, 1280, 8193, 0, "output 1: xres=1280,yres=8193 is not the size "
+          "of a screen: both have to be 16 to 8192 pixels" },
+        { NULL, 1280, 720, 60, "output 1: refresh-rate=60 is not between 1000 "
+          "and 1000000 mHz: 60 Hz are 60000" },
+        { NULL, 1280, 720, 1000001, "output 1: refresh-rate=1000001 is not "
+          "between 1000 and 1000000 mHz: 60 Hz are 60000" },
+        { "", 1280, 720, 0, "output 1: name '' is not 1 to 32 letters, "
+          "digits, '-', '_' or '.'" },
+        { "A B", 1280, 720, 0, "output 1: name 'A B' is not 1 to 32 letters, "
+          "digits, '-', '_' or '.'" },
+        { "LEFT", 1280, 720, 0, "connector ID 'LEFT' is used twice: give each "
+          "screen another" },
+    };
+    GArray *outputs, *modes;
+    char *why = NULL;
+    gsize i;
+
+    for (i = 0; i < G_N_ELEMENTS(bad); i++) {
+        outputs = xen_pvdisplay_modes_new();
+        add_output(outputs, "LEFT", 800, 600, 0);
+        add_output(outputs, bad[i].name, bad[i].xres, bad[i].yres,
+                   bad[i].rate);
+        g_assert_null(xen_pvdisplay_parse_screens(outputs, NULL, 0, 0, &why));
+        g_assert_cmpstr(why, ==, bad[i].why);
+        g_clear_pointer(&why, g_free);
+        g_array_unref(outputs);
+    }
+
+    outputs = xen_pvdisplay_modes_new();
+    g_assert_null(xen_pvdisplay_parse_screens(outputs, NULL, 0, 0, &why));
+    g_assert_true(g_str_has_prefix(why, "outputs= is empty: name one screen"));
+    g_clear_pointer(&why, g_free);
+
+    add_output(outputs, "LEFT", 16, 8192, 1000);
+    add_output(outputs, NULL, 8192, 16, 1000000);
+    g_assert_null(xen_pvdisplay_parse_screens(outputs, "800x600", 0, 0,
+                                              &why));
+    g_assert_cmpstr(why, ==, "connectors= and outputs= both name the screens: "
+                    "use one of them");
+    g_clear_pointer(&why, g_free);
+    g_assert_null(xen_pvdisplay_parse_screens(outputs, NULL, 0, 600, &why));
+    g_assert_true(g_str_has_prefix(why, "outputs= already names the screens"));
+    g_clear_pointer(&why, g_free);
+
+    modes = xen_pvdisplay_parse_screens(outputs, NULL, 0, 0, &why);
+    g_assert_null(why);
+    g_assert_cmpuint(modes->len, ==, 2);
+    check_mode(modes, 0, "LEFT", 16, 8192);
+    check_mode(modes, 1, "1", 8192, 16);
+    g_assert_cmpuint(g_array_index(modes, XenPvMode, 0).refresh_rate, ==,
+                     1000);
+    g_assert_cmpuint(g_array_index(modes, XenPvMode, 1).refresh_rate, ==,
+                     1000000);
+    g_array_unref(modes);
+
+    while (outputs->len <= XEN_PVDISPLAY_MAX_CONNECTORS) {
+        add_output(outputs, NULL, 800, 600, 0);
+    }
+    g_assert_null(xen_pvdisplay_parse_screens(outputs, NULL, 0, 0, &why));
+    g_assert_cmpstr(why, ==, "17 connectors are too many: a card has at most "
+                    "16");
+    g_free(why);
+    g_array_unref(outputs);
 }
 
 static void test_connectors(void)
@@ -585,6 +672,7 @@ int main(int argc, char **argv)
     g_test_add_func("/xen/pv-config/resolution", test_resolution);
     g_test_add_func("/xen/pv-config/screens", test_screens);
     g_test_add_func("/xen/pv-config/connectors", test_connectors);
+    g_test_add_func("/xen/pv-config/outputs", test_outputs);
     g_test_add("/xen/pv-config/modes", Store, NULL, set_up, test_modes,
                tear_down);
     g_test_add("/xen/pv-config/endless", Store, NULL, set_up, test_endless,

@@ -145,7 +145,7 @@ int xen_pvdisplay_edid(uint8_t *buf, size_t size, const XenPvMode *mode,
         .prefy = mode->height,
         .maxx = mode->width,
         .maxy = mode->height,
-        .refresh_rate = refresh_rate * 1000,
+        .refresh_rate = refresh_rate,
     };
 
     if (size < XEN_PVDISPLAY_EDID_SIZE) {

@@ -15,7 +15,7 @@
  * @buf: where to write; zeroed
  * @size: bytes of @buf
  * @mode: the connector: its preferred, and largest, mode and its name
- * @refresh_rate: its refresh rate in Hz
+ * @refresh_rate: its refresh rate in mHz
  * @serial: its number, other than that of the guest's other connectors
  *
  * Modes of 4K and above take a third block, as the fields of a detailed

@@ -95,6 +95,24 @@ static bool has_id(GArray *modes, const char *id)
     return false;
 }
 
+/* Its ID is its number, unless it has one: @id of @len bytes */
+static bool add_mode(GArray *modes, const char *id, size_t len,
+                     const XenPvMode *size, char **why)
+{
+    XenPvMode mode = *size;
+
+    mode.id = id ? g_strndup(id, len) : g_strdup_printf("%u", modes->len);
+    if (has_id(modes, mode.id)) {
+        *why = g_strdup_printf("connector ID '%s' is used twice: give each "
+                               "screen another", mode.id);
+        g_free(mode.id);
+        return false;
+    }
+    g_array_append_val(modes, mode);
+
+    return true;
+}
+
 static bool parse_connector(GArray *modes, const char *text, char **why)
 {
     const char *colon = strrchr(text, ':');
@@ -115,14 +133,18 @@ static bool parse_connector(GArray *modes, const char *text, char **why)
         return false;
     }
 
-    mode.id = colon ? g_strndup(text, colon - text)
-                    : g_strdup_printf("%u", modes->len);
-    if (has_id(modes, mode.id)) {
-        *why = g_strdup_printf("connector ID '%s' is used twice", mode.id);
-        g_free(mode.id);
+    return add_mode(modes, colon ? text : NULL, colon ? colon - text : 0,
+                    &mode, why);
+}
+
+static bool check_count(guint count, char **why)
+{
+    if (count > XEN_PVDISPLAY_MAX_CONNECTORS) {
+        *why = g_strdup_printf("%u connectors are too many: a card has at "
+                               "most %d", count,
+                               XEN_PVDISPLAY_MAX_CONNECTORS);
         return false;
     }
-    g_array_append_val(modes, mode);
 
     return true;
 }
@@ -134,10 +156,7 @@ GArray *xen_pvdisplay_parse_connectors(const char *text, char **why)
     GArray *modes;
     guint i;
 
-    if (count > XEN_PVDISPLAY_MAX_CONNECTORS) {
-        *why = g_strdup_printf("%u connectors are too many: a card has at "
-                               "most %d", count,
-                               XEN_PVDISPLAY_MAX_CONNECTORS);
+    if (!check_count(count, why)) {
         return NULL;
     }
 
@@ -152,28 +171,100 @@ GArray *xen_pvdisplay_parse_connectors(const char *text, char **why)
     return modes;
 }
 
-GArray *xen_pvdisplay_parse_screens(const char *connectors, uint32_t xres,
+static bool is_side(uint32_t side)
+{
+    return side >= XEN_PVDISPLAY_MIN_SIDE && side <= XEN_PVDISPLAY_MAX_SIDE;
+}
+
+/* @what: of which output it is, or nothing */
+static bool check_size(const char *what, uint32_t xres, uint32_t yres,
+                       char **why)
+{
+    if (is_side(xres) && is_side(yres)) {
+        return true;
+    }
+    *why = g_strdup_printf("%sxres=%u,yres=%u is not the size of a screen: "
+                           "both have to be %d to %d pixels", what, xres, yres,
+                           XEN_PVDISPLAY_MIN_SIDE, XEN_PVDISPLAY_MAX_SIDE);
+    return false;
+}
+
+static bool add_output(GArray *modes, const XenPvMode *output, char **why)
+{
+    g_autofree char *what = g_strdup_printf("output %u: ", modes->len);
+    const uint32_t most = XEN_PVDISPLAY_MAX_RATE * XEN_PVDISPLAY_MHZ;
+    uint32_t rate = output->refresh_rate;
+    const char *id = output->id;
+
+    if (!check_size(what, output->width, output->height, why)) {
+        return false;
+    }
+    if (rate && (rate < XEN_PVDISPLAY_MHZ || rate > most)) {
+        *why = g_strdup_printf("%srefresh-rate=%u is not between %d and %u "
+                               "mHz: 60 Hz are 60000", what, rate,
+                               XEN_PVDISPLAY_MHZ, most);
+        return false;
+    }
+    if (id && !parse_id(id, strlen(id))) {
+        *why = g_strdup_printf("%sname '%s' is not 1 to 32 letters, digits, "
+                               "'-', '_' or '.'", what, id);
+        return false;
+    }
+
+    return add_mode(modes, id, id ? strlen(id) : 0, output, why);
+}
+
+static GArray *check_outputs(const GArray *outputs, char **why)
+{
+    GArray *modes;
+    guint i;
+
+    if (!outputs->len) {
+        *why = g_strdup("outputs= is empty: name one screen at least, as in "
+                        "[{\"xres\":1920,\"yres\":1080}]");
+        return NULL;
+    }
+    if (!check_count(outputs->len, why)) {
+        return NULL;
+    }
+
+    modes = xen_pvdisplay_modes_new();
+    for (i = 0; i < outputs->len; i++) {
+        if (!add_output(modes, &g_array_index(outputs, XenPvMode, i), why)) {
+            g_array_unref(modes);
+            return NULL;
+        }
+    }
+
+    return modes;
+}
+
+GArray *xen_pvdisplay_parse_screens(const GArray *outputs,
+                                    const char *connectors, uint32_t xres,
                                     uint32_t yres, char **why)
 {
     g_autofree char *one = g_strdup_printf("%ux%u", xres, yres);
 
-    if (!xres && !yres) {
-        return xen_pvdisplay_parse_connectors(connectors, why);
+    if (outputs && connectors) {
+        *why = g_strdup("connectors= and outputs= both name the screens: use "
+                        "one of them");
+        return NULL;
+    }
+    if ((outputs || connectors) && (xres || yres)) {
+        *why = g_strdup_printf("%s= already names the screens: leave xres= "
+                               "and yres=, which are one screen, away",
+                               outputs ? "outputs" : "connectors");
+        return NULL;
+    }
+    if (outputs) {
+        return check_outputs(outputs, why);
     }
     if (connectors) {
-        *why = g_strdup("connectors= already names the screens: leave xres= "
-                        "and yres=, which are one screen, away");
-        return NULL;
-    }
-    if (!xen_pvdisplay_parse_resolution(one, &xres, &yres)) {
-        *why = g_strdup_printf("xres=%u,yres=%u is not the size of a screen: "
-                               "both have to be %d to %d pixels", xres, yres,
-                               XEN_PVDISPLAY_MIN_SIDE,
-                               XEN_PVDISPLAY_MAX_SIDE);
-        return NULL;
+        return xen_pvdisplay_parse_connectors(connectors, why);
     }
 
-    return xen_pvdisplay_parse_connectors(one, why);
+    return check_size("", xres, yres, why) ?
+           xen_pvdisplay_parse_connectors(one, why) : NULL;
 }
 
 GArray *xen_pvdisplay_read_modes(const XenPvNodes *nodes,

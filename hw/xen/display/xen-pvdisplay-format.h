@@ -23,11 +23,13 @@
  * @id: the guest's and the user's name for it; owned; may be empty
  * @width: visible pixels of a row
  * @height: visible rows
+ * @refresh_rate: in mHz; 0 is that of the card
  */
 typedef struct XenPvMode {
     char *id;
     uint32_t width;
     uint32_t height;
+    uint32_t refresh_rate;
 } XenPvMode;
 
 /* Refresh rates, in Hz and in thousandths of that */
@@ -82,14 +84,18 @@ GArray *xen_pvdisplay_parse_connectors(const char *text, char **why);
 
 /**
  * xen_pvdisplay_parse_screens: check the options that name the screens
+ * @outputs: option "outputs", an array of struct XenPvMode whose @id may be
+ *     NULL, not checked; or NULL if it is not given
  * @connectors: option "connectors", or NULL if it is not given
  * @xres: option "xres", the width of the only screen, or 0
- * @yres: option "yres", its height, or 0; not both are 0 without @connectors
+ * @yres: option "yres", its height, or 0; not both are 0 without one of the
+ *     others
  * @why: where to say what is wrong with them, to be freed with g_free()
  *
  * Returns: an array of struct XenPvMode, or NULL.
  */
-GArray *xen_pvdisplay_parse_screens(const char *connectors, uint32_t xres,
+GArray *xen_pvdisplay_parse_screens(const GArray *outputs,
+                                    const char *connectors, uint32_t xres,
                                     uint32_t yres, char **why);
 
 /**

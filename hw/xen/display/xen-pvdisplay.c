@@ -20,10 +20,8 @@
 #include "qemu/error-report.h"
 #include "qemu/main-loop.h"
 #include "qemu/module.h"
-#include "qemu/notify.h"
 #include "qemu/option.h"
 #include "qemu/timer.h"
-#include "system/system.h"
 #include "hw/xen/trace.h"
 #include "ui/console.h"
 #include "hw/xen/xen-pv-compat.h"
@@ -33,6 +31,8 @@
 #include "xen-pvdisplay-edid.h"
 #include "xen-pvdisplay-format.h"
 #include "xen-pvdisplay-nodes.h"
+#include "xen-pvdisplay-outputs.h"
+#include "xen-pvdisplay-spare.h"
 #include "xen-pvdisplay-status.h"
 #include "xen-pvdisplay-surface.h"
 
@@ -70,6 +70,7 @@ struct XenPvDisplay {
     XenPvBackend backend; /* must be first */
 
     char *connectors_option;
+    GArray *outputs;
     uint32_t xres, yres;
     uint32_t refresh_rate;
     uint32_t max_pages;
@@ -109,12 +110,19 @@ static void xen_pvdisplay_invalidate(void *opaque)
     xen_pv_surface_invalidate(&c->surface);
 }
 
+/* What the user wants of a screen, in mHz */
+static uint32_t xen_pvdisplay_wanted_rate(XenPvDisplay *d, uint32_t index)
+{
+    XenPvMode *mode = &g_array_index(d->modes, XenPvMode, index);
+
+    return mode->refresh_rate ?: d->refresh_rate * XEN_PVDISPLAY_MHZ;
+}
+
 /* A viewer on a real screen knows its clock; others say 0 */
 static void xen_pvdisplay_follow(XenPvConnector *c, const QemuUIInfo *info)
 {
     c->refresh_rate = xen_pvdisplay_rate(info->refresh_rate,
-                                         c->display->refresh_rate *
-                                         XEN_PVDISPLAY_MHZ);
+        xen_pvdisplay_wanted_rate(c->display, c->index));
 }
 
 static void xen_pvdisplay_ui_info(void *opaque, uint32_t head,
@@ -209,7 +217,7 @@ static int xen_pvdisplay_get_edid(void *opaque, uint32_t index, uint8_t *buf,
 
     return xen_pvdisplay_edid(buf, size,
                               &g_array_index(d->modes, XenPvMode, index),
-                              d->refresh_rate, serial + 1);
+                              xen_pvdisplay_wanted_rate(d, index), serial + 1);
 }
 
 static void xen_pvdisplay_flipped(void *opaque, uint32_t index)
@@ -410,8 +418,9 @@ static bool xen_pvdisplay_check_options(XenPvBackend *backend, Error **errp)
                                      errp)) {
         return false;
     }
-    if (d->connectors_option || d->xres || d->yres) {
-        d->modes = xen_pvdisplay_parse_screens(d->connectors_option, d->xres,
+    if (d->outputs || d->connectors_option || d->xres || d->yres) {
+        d->modes = xen_pvdisplay_parse_screens(d->outputs,
+                                               d->connectors_option, d->xres,
                                                d->yres, &why);
         if (!d->modes) {
             error_setg(errp, "%s", why);
@@ -574,6 +583,7 @@ static void xen_pvdisplay_finalize(Object *obj)
 
     /* Here, as options are parsed before there is anything to stop */
     g_clear_pointer(&d->modes, g_array_unref);
+    g_clear_pointer(&d->outputs, g_array_unref);
 }
 
 static const Property xen_pvdisplay_properties[] = {
@@ -608,12 +618,13 @@ static void xen_pvdisplay_class_init(ObjectClass *class,
     dev_class->desc = "Xen PV display (displif)";
     set_bit(DEVICE_CATEGORY_DISPLAY, dev_class->categories);
     device_class_set_props(dev_class, xen_pvdisplay_properties);
+    xen_pvdisplay_add_outputs(class, offsetof(XenPvDisplay, outputs));
     object_class_property_set_description(class, "connectors",
         "screens of the card: '[ID:]WIDTHxHEIGHT;...'");
     object_class_property_set_description(class, "xres",
-        "width of the only screen, instead of connectors");
+        "width of the only screen, instead of connectors and outputs");
     object_class_property_set_description(class, "yres",
-        "height of the only screen, instead of connectors");
+        "height of the only screen, instead of connectors and outputs");
     object_class_property_set_description(class, "refresh-rate",
         "flips per second that a guest can see, in Hz");
     object_class_property_set_description(class, "max-pages",
@@ -655,36 +666,12 @@ static const XenBackendInfo xen_pvdisplay_backend_info = {
     .destroy = xen_pv_backend_destroy,
 };
 
-/*
- * The toolstack's cards come after the viewers, and a viewer that had no
- * console when it started, as a VNC server of a PV guest, never looks for
- * one again.  Have one for it, without a device: QEMU gives it to the first
- * screen that comes.
- */
-static void xen_pvdisplay_add_spare_console(Notifier *notifier, void *unused)
-{
-    QemuConsole *con;
-
-    if (qemu_console_lookup_default()) {
-        return;
-    }
-    con = graphic_console_init(NULL, 0, &xen_pvdisplay_gfx_ops, NULL);
-    graphic_console_close(con);
-    dpy_gfx_replace_surface(con,
-        qemu_create_placeholder_surface(640, 480,
-            "This VM has no graphic display device (yet)."));
-}
-
-static Notifier xen_pvdisplay_machine_done = {
-    .notify = xen_pvdisplay_add_spare_console,
-};
-
 static void xen_pvdisplay_register_backend(void)
 {
     xen_backend_register(&xen_pvdisplay_backend_info);
     xen_pv_backend_revive("vdispl");
     xen_pv_vkbd_by_grant();
-    qemu_add_machine_init_done_notifier(&xen_pvdisplay_machine_done);
+    xen_pvdisplay_spare_console();
 }
 
 xen_backend_init(xen_pvdisplay_register_backend);
