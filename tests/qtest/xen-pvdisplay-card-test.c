@@ -488,7 +488,28 @@ static const BadOptions bad_options[] = {
     { "rate 0", PVDISPLAY "connectors=800x600,refresh-rate=0",
       "refresh-rate" },
     { "rate -1", PVDISPLAY "connectors=800x600,refresh-rate=-1",
-      "refresh-rate" },
+      "refresh-rate takes a whole number: flips per second that a guest can "
+      "see, 1 to 1000 Hz" },
+    { "rate with a unit", PVDISPLAY "connectors=800x600,refresh_rate=60Hz",
+      "refresh-rate takes a whole number: " },
+    { "width of text", PVDISPLAY "xres=wide,yres=600", "xres takes a whole "
+      "number: width of the only screen, 16 to 8192 pixels" },
+    { "rate of other displays", PVDISPLAY "connectors=800x600,"
+      "refresh_rate=75000", "refresh-rate=75000 is not between 1 and 1000 "
+      "Hz" },
+    { "number of text", PVDISPLAY "connectors=800x600,idx=first",
+      "idx takes a whole number: index of the device" },
+    { "number of another", PVDISPLAY "connectors=800x600,idx=3 -device "
+      "xen-pvdisplay,connectors=800x600,idx=3", "idx=3 is already in use: "
+      "give each device another number, or leave idx= out" },
+    { "no guest", PVDISPLAY "connectors=800x600,frontend-id=40000",
+      "frontend-id=40000 is not a guest's number: use 0 to 32751, or leave "
+      "it out" },
+    { "outputs that are text", PVDISPLAY "outputs=800x600",
+      "outputs= takes a list, and so a -device in JSON: " },
+    { "outputs of another display", TESTBED "-device {\"driver\":"
+      "\"xen-pvdisplay\",\"outputs\":[{\"width\":800}]}", "each of outputs= "
+      "is an object with numbers xres and yres" },
     { "rate 1001", PVDISPLAY "connectors=800x600,refresh-rate=1001",
       "refresh-rate" },
     { "pages 2^18+1", PVDISPLAY "connectors=800x600,max-pages=262145",
@@ -514,7 +535,12 @@ static const BadOptions bad_options[] = {
       "max-log-lines" },
     { "too many connections", PVDISPLAY "connectors=800x600,"
       "max-connects=100001", "max-connects" },
-    { "text", PVDISPLAY "connectors=800x600,max-load=half", "max-load" },
+    { "half the time", PVDISPLAY "connectors=800x600,max-load=50%",
+      "max-load takes a whole number: maximum share of QEMU's time for the "
+      "guest's requests, 1 to 100 percent" },
+    { "channels in words", TESTBED "-audiodev none,id=snd -device "
+      "xen-pvsound,audiodev=snd,max-channels=stereo", "max-channels takes a "
+      "whole number: maximum channels of a stream, 1 to 16; " },
     { "testbed without memory", "-device xen-testbed,chardev=guest",
       "memdev" },
     { "testbed without a guest", "-device xen-testbed,memdev=dom",

@@ -78,10 +78,17 @@ static void xen_pv_device_realize(DeviceState *dev, Error **errp)
     ERRP_GUARD();
     XenPvBackend *backend = XEN_PV_BACKEND(dev);
     XenPvBackendClass *class = XEN_PV_BACKEND_GET_CLASS(backend);
+    domid_t domid = backend->xendev.frontend_id;
 
     if (backend->idx < -1) {
         error_setg(errp, "idx=%d is invalid: use 0 or more, or -1 for the "
                    "first free index", backend->idx);
+        return;
+    }
+    if (domid >= DOMID_FIRST_RESERVED && domid != DOMID_INVALID) {
+        error_setg(errp, "frontend-id=%u is not a guest's number: use 0 to "
+                   "%u, or leave it out for the guest that QEMU serves",
+                   domid, DOMID_FIRST_RESERVED - 1);
         return;
     }
     if (!xen_pv_limits_check(backend, errp) ||
@@ -194,19 +201,25 @@ static void xen_pv_class_init(ObjectClass *class, XEN_PV_CLASS_DATA *data)
     object_class_property_set_description(class, "idx",
         "index of the device in xenstore; -1 takes the first free one");
     object_class_property_set_description(class, "max-connects",
-        "maximum connections of the guest per second; 0 is no limit");
+        "maximum connections of the guest per second, up to 100000; 0 is no "
+        "limit");
     object_class_property_set_description(class, "max-load",
-        "maximum share of QEMU's time for the guest's requests, in percent");
+        "maximum share of QEMU's time for the guest's requests, 1 to 100 "
+        "percent");
     object_class_property_set_description(class, "max-log-lines",
-        "maximum lines that the guest adds to the log per minute");
+        "maximum lines that the guest adds to the log per minute, 1 to "
+        "100000");
     object_class_property_set_description(class, "max-mappings",
-        "maximum areas of QEMU's memory for the guest's pages; 0 is 256");
+        "maximum areas of QEMU's memory for the guest's pages, 16 to 32768; "
+        "0 is 256");
     object_class_property_set_description(class, "x-closing-time",
         "for tests: how long Closing is shown to a driver that waits, in ms");
     object_class_property_set_description(class, "x-connect-pause",
         "for tests: pause between tries to connect to a frontend, in ms");
     object_class_property_set_description(class, "x-max-map-count",
         "for tests: how many grants one call may map; 0 is no limit");
+    xen_pv_explain_numbers(class, xen_pv_properties,
+                           ARRAY_SIZE(xen_pv_properties));
     xen_pv_status_add_properties(class);
 }
 

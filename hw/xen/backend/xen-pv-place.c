@@ -68,7 +68,8 @@ char *xen_pv_get_name(XenDevice *xendev, Error **errp)
 
     if (backend->idx >= 0 &&
         xen_pv_idx_owner(xen_pv_bus(backend), backend, backend->idx)) {
-        error_setg(errp, "idx=%d is already in use", backend->idx);
+        error_setg(errp, "idx=%d is already in use: give each device another "
+                   "number, or leave idx= out", backend->idx);
         return NULL;
     }
     for (idx = 0; backend->idx < 0 && idx < XEN_PV_MAX_IDX; idx++) {

@@ -49,13 +49,18 @@ static bool visit_members(Visitor *v, XenPvMode *mode, Error **errp)
 
 static bool visit_output(Visitor *v, XenPvMode *mode, Error **errp)
 {
-    bool ok;
+    ERRP_GUARD();
+    bool ok = false;
 
-    if (!visit_start_struct(v, NULL, NULL, 0, errp)) {
-        return false;
+    if (visit_start_struct(v, NULL, NULL, 0, errp)) {
+        ok = visit_members(v, mode, errp) && visit_check_struct(v, errp);
+        visit_end_struct(v, NULL);
     }
-    ok = visit_members(v, mode, errp) && visit_check_struct(v, errp);
-    visit_end_struct(v, NULL);
+    if (!ok) {
+        error_prepend(errp, "each of outputs= is an object with numbers xres "
+                      "and yres, and, if you like, a number refresh-rate and "
+                      "a text name: ");
+    }
     return ok;
 }
 

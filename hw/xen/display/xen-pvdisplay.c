@@ -622,20 +622,24 @@ static void xen_pvdisplay_class_init(ObjectClass *class,
     object_class_property_set_description(class, "connectors",
         "screens of the card: '[ID:]WIDTHxHEIGHT;...'");
     object_class_property_set_description(class, "xres",
-        "width of the only screen, instead of connectors and outputs");
+        "width of the only screen, 16 to 8192 pixels, instead of connectors "
+        "and outputs");
     object_class_property_set_description(class, "yres",
-        "height of the only screen, instead of connectors and outputs");
+        "height of the only screen, 16 to 8192 pixels, instead of connectors "
+        "and outputs");
     object_class_property_set_description(class, "refresh-rate",
-        "flips per second that a guest can see, in Hz");
+        "flips per second that a guest can see, 1 to 1000 Hz");
     object_class_property_set_description(class, "max-pages",
-        "most pages of the guest that may be mapped at once; 0 is what the "
-        "screens need");
+        "most pages of the guest that may be mapped at once, 1 to 262144; 0 "
+        "is what the screens need");
     object_class_property_set_description(class, "max-buffers",
-        "most buffers that the guest may have");
+        "most buffers that the guest may have, 1 to 65536");
     object_class_property_set_description(class, "max-framebuffers",
-        "most framebuffers that the guest may have");
+        "most framebuffers that the guest may have, 1 to 65536");
     object_class_property_set_description(class, "be-alloc",
         "the guest may have its buffers allocated by QEMU");
+    xen_pv_explain_numbers(class, xen_pvdisplay_properties,
+                           ARRAY_SIZE(xen_pvdisplay_properties));
 }
 
 static const TypeInfo xen_pvdisplay_info = {

@@ -602,13 +602,15 @@ static void xen_pvsound_class_init(ObjectClass *class,
         "PCMs of the card: '[NAME:]STREAMS;...', each letter of STREAMS a "
         "stream, p for playback, c for capture");
     object_class_property_set_description(class, "max-channels",
-        "maximum channels of a stream; more than 2 need an audiodev with "
-        "mixing-engine=off");
+        "maximum channels of a stream, 1 to 16; more than 2 need an audiodev "
+        "with mixing-engine=off");
     object_class_property_set_description(class, "max-pages",
-        "maximum pages of the guest for all open streams together; 0 is "
-        "8192");
+        "maximum pages of the guest for all open streams together, 1 to "
+        "262144; 0 is 8192");
     object_class_property_set_description(class, "max-streams",
-        "maximum streams of a card that a toolstack configures");
+        "maximum streams of a card that a toolstack configures, 1 to 64");
+    xen_pv_explain_numbers(class, xen_pvsound_properties,
+                           ARRAY_SIZE(xen_pvsound_properties));
 }
 
 static const TypeInfo xen_pvsound_info = {

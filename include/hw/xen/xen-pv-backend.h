@@ -9,6 +9,7 @@
 #ifndef HW_XEN_XEN_PV_BACKEND_H
 #define HW_XEN_XEN_PV_BACKEND_H
 
+#include "hw/qdev-properties.h"
 #include "hw/xen/xen-backend.h"
 #include "hw/xen/xen-bus.h"
 #include "hw/xen/xen-pgdir.h"
@@ -289,6 +290,15 @@ void xen_pv_node_remove(XenPvBackend *backend, const char *dir,
  */
 void xen_pv_nodes_end(XenPvBackend *backend, const char *dir,
                       unsigned int number);
+
+/**
+ * xen_pv_explain_numbers: say what a number is for to who gives none
+ * @class: a class whose options have their descriptions
+ * @properties: its options
+ * @count: their number
+ */
+void xen_pv_explain_numbers(ObjectClass *class, const Property *properties,
+                            size_t count);
 
 /**
  * xen_pv_guest_warn: log what a guest did wrong, within its quota of lines
