@@ -52,3 +52,22 @@ void xen_toolstack_detach(XenFrontCard *card)
     write_node(card, card->backend_path, "online", "0");
     write_node(card, card->backend_path, "state", "5");
 }
+
+static void remove_node(XenFrontCard *card, const char *path)
+{
+    g_assert_cmpint(xen_guest_call(card->guest, NULL, "dom0 rm %s", path), ==,
+                    0);
+}
+
+void xen_toolstack_destroy_begin(XenFrontCard *card)
+{
+    remove_node(card, card->frontend_path);
+    /* libxl's are one transaction; without one, "online" has to be the last */
+    write_node(card, card->backend_path, "state", "5");
+    write_node(card, card->backend_path, "online", "0");
+}
+
+void xen_toolstack_destroy_end(XenFrontCard *card)
+{
+    remove_node(card, card->backend_path);
+}

@@ -24,4 +24,10 @@ void xen_toolstack_end(XenFrontCard *card);
 /* Ask the backend to give the card up */
 void xen_toolstack_detach(XenFrontCard *card);
 
+/* The same where the guest is destroyed: the frontend is gone already */
+void xen_toolstack_destroy_begin(XenFrontCard *card);
+
+/* The backend has given it up: remove what is left */
+void xen_toolstack_destroy_end(XenFrontCard *card);
+
 #endif /* TESTS_FRONTEND_XEN_TOOLSTACK_H */

@@ -212,6 +212,30 @@ static void test_quit(void)
     xen_pv_test_end(&t);
 }
 
+/* The same if QEMU sees what becomes of the nodes before it ends */
+static void test_destroy(void)
+{
+    static const char *const resolutions[] = { "300x200", NULL };
+    g_autofree char *path = NULL;
+    g_autofree char *state = NULL;
+    XenPvTest t;
+
+    xen_pv_test_start(&t, "", "");
+    xen_pv_test_attach(t.display, "0", resolutions);
+    xen_pv_test_connect(t.display);
+
+    xen_toolstack_destroy_begin(&t.display->card);
+    qtest_qmp_eventwait(t.qts, "DEVICE_DELETED");
+    path = g_strdup_printf("%s/state", t.display->card.backend_path);
+    state = xen_guest_dom0_read(t.guest, path);
+    g_assert_cmpstr(state, ==, "6");
+    g_assert_cmpuint(xen_front_display_free_rings(t.display), ==, 0);
+
+    xen_toolstack_destroy_end(&t.display->card);
+    xen_pv_test_quit(&t);
+    xen_pv_test_end(&t);
+}
+
 /* A stream that can never be opened is told of when the card is made */
 static void test_too_many_channels(void)
 {
@@ -374,6 +398,7 @@ int main(int argc, char **argv)
     qtest_add_func("xen-pv-nodes/quit", test_quit);
     qtest_add_func("xen-pv-nodes/outputs", test_outputs);
     qtest_add_func("xen-pv-nodes/bad-outputs", test_bad_outputs);
+    qtest_add_func("xen-pv-nodes/destroy", test_destroy);
     qtest_add_func("xen-pv-nodes/too-many-channels", test_too_many_channels);
     return g_test_run();
 }

@@ -144,7 +144,8 @@ static void xen_pv_unrealize(XenDevice *xendev)
     xen_pv_channels_stop(backend);
     if (!exiting) {
         class->stop(backend);
-    } else if (backend->by_toolstack) {
+    }
+    if (exiting ? backend->by_toolstack : xen_pv_toolstack_destroys(backend)) {
         xen_pv_leave_nodes(xendev);
     }
 }

@@ -156,6 +156,20 @@ void xen_pv_prune(XenPvBackend *backend)
     xen_pv_prune_dir(bus, all);
 }
 
+bool xen_pv_toolstack_destroys(XenPvBackend *backend)
+{
+    XenDevice *xendev = &backend->xendev;
+    g_autofree char *state = NULL;
+
+    if (!backend->by_toolstack || !xendev->inactive ||
+        xen_pv_bus(backend)->backend_id != 0) {
+        return false;
+    }
+    state = xen_pv_node_read(backend, xendev->frontend_path, "state");
+
+    return !state;
+}
+
 void xen_pv_leave_nodes(XenDevice *xendev)
 {
     g_autofree char *mark = xen_pv_node_read(XEN_PV_BACKEND(xendev),

@@ -51,12 +51,22 @@ char *xen_pv_get_frontend_path(XenDevice *xendev, Error **errp);
 void xen_pv_prune(XenPvBackend *backend);
 
 /**
+ * xen_pv_toolstack_destroys: does the toolstack destroy the guest?
+ * @backend: a card that goes while QEMU goes on
+ *
+ * Then it has removed the frontend's nodes first.  It runs in domain 0; where
+ * QEMU runs in another one, the backend's nodes are for QEMU to remove.
+ */
+bool xen_pv_toolstack_destroys(XenPvBackend *backend);
+
+/**
  * xen_pv_leave_nodes: keep the bus from removing a card's nodes
  * @xendev: the card
  *
- * QEMU ends, most often because the toolstack destroys the guest.  That waits
- * for each of its cards to be Closed, and then removes the nodes itself.  If
- * the bus did so first, it would say that the card cannot be removed.
+ * The toolstack destroys the guest, or QEMU ends, most often because of that.
+ * It waits for each of the guest's cards to be Closed, and then removes the
+ * nodes itself.  If the bus did so first, it would say that the card cannot be
+ * removed.
  *
  * Nodes that the toolstack has removed already stay with the bus: each write
  * of ours since then made them again, and nobody else would remove them.
