@@ -236,6 +236,13 @@ static QDict *save(XenPvTest *t)
     return answer;
 }
 
+static void soft_reset(XenPvTest *t, bool waits)
+{
+    qtest_qmp_assert_success(t->qts, "{ 'execute': 'qom-set', 'arguments': "
+                             "{ 'path': 'xen', 'property': 'soft-reset', "
+                             "'value': %i } }", waits);
+}
+
 /* Not while the guest is connected; nothing is changed by that */
 static void test_save(const void *testbed)
 {
@@ -257,6 +264,15 @@ static void test_save(const void *testbed)
     check_left(&t, 1);
     xen_front_buffer_draw(a, 2);
     check_left(&t, 2);
+
+    /* But when its kernel is gone, and another one is to come */
+    soft_reset(&t, true);
+    answer = save(&t);
+    g_assert_true(qdict_haskey(answer, "return"));
+    qobject_unref(answer);
+    soft_reset(&t, false);
+    answer = save(&t);
+    qmp_expect_error_and_unref(answer, "GenericError");
     g_assert_cmpint(switch_off(left(&t)), ==, 0);
     end_buffer(&t, a);
 

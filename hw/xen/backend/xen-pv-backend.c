@@ -10,6 +10,7 @@
 
 #include "hw/qdev-properties.h"
 #include "hw/xen/xen-pv-backend.h"
+#include "hw/xen/xen-pv-domain.h"
 #include "migration/vmstate.h"
 #include "qapi/error.h"
 #include "qemu/error-report.h"
@@ -32,11 +33,20 @@
  * channels by the numbers that these had before, and cut off what has got the
  * same number since, be it a disk.  So refuse, while the guest can go on.
  *
+ * A guest that waits for a soft reset has no such driver any more: its next
+ * kernel, a crash kernel mostly, finds the cards of the next QEMU.
+ *
  * This is for guests whose QEMU is asked for its state, HVM guests.
  */
+bool (*xen_pv_domain_soft_resets)(uint32_t domid);
+
 static bool xen_pv_save_needed(void *opaque)
 {
-    return XEN_PV_BACKEND(opaque)->connected;
+    XenPvBackend *backend = opaque;
+
+    return backend->connected &&
+           !(xen_pv_domain_soft_resets &&
+             xen_pv_domain_soft_resets(backend->xendev.frontend_id));
 }
 
 static int xen_pv_pre_save(void *opaque)

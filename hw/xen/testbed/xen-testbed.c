@@ -30,6 +30,7 @@
 #include "hw/xen/xen.h"
 #include "hw/xen/xen-backend.h"
 #include "hw/xen/xen-bus.h"
+#include "hw/xen/xen-pv-domain.h"
 #include "hw/xen/xen_backend_ops.h"
 
 #include "testbed-evtchn.h"
@@ -48,6 +49,7 @@ struct XenTestbed {
     uint16_t domid;
     TestbedGrantsConfig grants; /* the domain: testbed-grants.c has it */
     char *state;                /* file that outlives QEMU, or NULL */
+    bool soft_resets;           /* the domain waits for a soft reset */
 };
 
 /* What has something to keep has no argument that leads to the device */
@@ -90,6 +92,21 @@ static int testbed_restore(XenTestbed *s, Error **errp)
 static char *testbed_get_stats(Object *obj, Error **errp)
 {
     return testbed_lines_stats();
+}
+
+static bool testbed_get_soft_reset(Object *obj, Error **errp)
+{
+    return XEN_TESTBED(obj)->soft_resets;
+}
+
+static void testbed_set_soft_reset(Object *obj, bool value, Error **errp)
+{
+    XEN_TESTBED(obj)->soft_resets = value;
+}
+
+static bool testbed_soft_resets(uint32_t domid)
+{
+    return domid == testbed->domid && testbed->soft_resets;
 }
 
 static bool testbed_use_memory(XenTestbed *s, Error **errp)
@@ -162,6 +179,7 @@ static void testbed_realize(DeviceState *dev, Error **errp)
     }
 
     testbed = s;
+    xen_pv_domain_soft_resets = testbed_soft_resets;
     testbed_lines_init(&s->chr, &s->grants, testbed_keep);
     testbed_evtchn_init(s->domid, testbed_lines_flush);
     testbed_store_init(s->domid, testbed_lines_flush, testbed_keep);
@@ -205,6 +223,9 @@ static void testbed_class_init(ObjectClass *klass, XEN_PV_CLASS_DATA *data)
     set_bit(DEVICE_CATEGORY_MISC, dc->categories);
     device_class_set_props(dc, testbed_properties);
     object_class_property_add_str(klass, "stats", testbed_get_stats, NULL);
+    object_class_property_add_bool(klass, "soft-reset",
+                                   testbed_get_soft_reset,
+                                   testbed_set_soft_reset);
 }
 
 static const TypeInfo testbed_info = {
