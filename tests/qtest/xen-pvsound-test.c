@@ -11,6 +11,9 @@
 
 #include "qemu/osdep.h"
 
+#include "qobject/qdict.h"
+#include "qobject/qlist.h"
+
 #include "xen-pvsound-qtest.h"
 
 /* Tests: playing */
@@ -102,6 +105,61 @@ static void test_small_buffer(const void *testbed)
         done += xen_front_stream_write(s, (char *)samples + done,
                                        count * 2 - done);
     }
+    drain(&t, s);
+    stop(s);
+    close_plain(s);
+    step(&t, 200 * MS);
+    test_unload(&t);
+    test_quit(&t);
+    check_recording(&t, samples, count);
+    test_end(&t);
+}
+
+static uint64_t true_position(Test *t)
+{
+    QDict *response = qtest_qmp(t->qts, "{ 'execute': 'qom-get', "
+                                "'arguments': { 'path': 'snd0', "
+                                "'property': 'status' } }");
+    QDict *status = qdict_get_qdict(response, "return");
+    QListEntry *first = qlist_first(qdict_get_qlist(status, "streams"));
+    uint64_t position = qdict_get_int(qobject_to(QDict, first->value),
+                                      "position");
+
+    qobject_unref(response);
+
+    return position;
+}
+
+/*
+ * A sound server plays silence, and writes its first sound over what is not
+ * played yet.  The card does not read ahead: from its position on all is heard,
+ * though the guest last knew an earlier one.
+ */
+static void test_rewind(const void *testbed)
+{
+    uint32_t count = 2 * RATE;
+    g_autofree int16_t *samples = samples_new(count);
+    g_autofree char *silence = g_malloc0(BUFFER);
+    XenFrontStream *s;
+    Test t;
+    int i;
+
+    test_start(&t, testbed, WAV, CARD "streams=p");
+    test_connect(&t);
+    s = stream(&t, 0);
+    open_plain(s);
+    g_assert_cmpint(xen_front_stream_write(s, silence, BUFFER), ==, BUFFER);
+    start(s);
+    for (i = 0; i < 100 && !s->position; i++) {
+        step(&t, TICK);
+        xen_front_stream_take_events(s);
+    }
+    step(&t, 2 * TICK);
+    xen_front_stream_take_events(s);
+    s->written = true_position(&t);
+    g_assert_cmpuint(s->position, >, 0);
+    g_assert_cmpuint(s->written, >, s->position);
+    feed(&t, s, samples, count * 2);
     drain(&t, s);
     stop(s);
     close_plain(s);
@@ -535,6 +593,7 @@ int main(int argc, char **argv)
     add("play/modern", test_play_modern);
     add("play/unmixed", test_play_unmixed);
     add("small-buffer", test_small_buffer);
+    add("rewind", test_rewind);
     add("pause", test_pause);
     add("xrun", test_xrun);
     add("no-period", test_no_period);
