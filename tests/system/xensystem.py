@@ -684,11 +684,15 @@ class Guest:
                         .replace("PID", str(self.pid())))
 
     def rebooted(self, timeout=60):
-        """Wait for the domain which comes after one that reboots."""
+        """Wait for the domain which comes after one that reboots.
+
+        It has a console when it has been built.
+        """
         old, self.domid = self.domid, None
         self.machine.progress.begin("rebooting guest %s" % self.name)
         again, out = self.machine.until(
-            "domid=$(xl domid %s) && [ $domid != %d ] && echo $domid" %
+            "domid=$(xl domid %s) && [ $domid != %d ] && xenstore-exists "
+            "/local/domain/$domid/console/tty && echo $domid" %
             (self.name, old), timeout)
         if not again:
             raise Failure("the guest does not come back: " + out)
