@@ -8,6 +8,7 @@ on the same: none leaves anything behind there.
 """
 
 from .bealloc import scenario_bealloc
+from .crash import scenario_crash_hvm, scenario_crash_pvh
 from .desktop import scenario_switch, scenario_weston, scenario_xorg
 from .device import scenario_device
 from .driver import scenario_backendd, scenario_driver_domain
@@ -63,6 +64,8 @@ SCENARIOS = {
     "hvm": scenario_hvm,
     "save": scenario_save,
     "save-hvm": scenario_save_hvm,
+    "crash-hvm": scenario_crash_hvm,
+    "crash-pvh": scenario_crash_pvh,
 }
 
 # The same with Debian's own QEMU and our plugin
@@ -102,5 +105,6 @@ LONG_GROUPS = {
     "plugin-libvirt": ["plugin-libvirt"],
     "desktops-switch": ["switch"],
     "plugin-driver": ["plugin-driver-domain"],
+    "crashes": ["crash-pvh", "crash-hvm"],
 }
 assert sorted(SCENARIOS) == sorted(sum({**GROUPS, **LONG_GROUPS}.values(), []))
