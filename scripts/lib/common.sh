@@ -53,9 +53,9 @@ cache_dir=${XDG_CACHE_HOME:-${HOME:?HOME is not set}/.cache}/xen-pv-qemu
 qtest_programs=(xen-pv-console-test xen-pv-fault-test
                 xen-pvdisplay-test xen-pvdisplay-alloc-test
                 xen-pvdisplay-card-test xen-pvdisplay-clients-test
-                xen-pvdisplay-damage-test
+                xen-pvdisplay-damage-test xen-pvdisplay-format-test
                 xen-pvdisplay-hostile-test xen-pvdisplay-limits-test
-                xen-pvdisplay-view-test
+                xen-pvdisplay-view-test xen-pvdisplay-vnc-test
                 xen-pvsound-test xen-pvsound-card-test xen-pvsound-format-test
                 xen-pvsound-hostile-test xen-pvsound-cost-test
                 xen-pvsound-pace-test

@@ -170,6 +170,15 @@ void rfb_viewer_request(RfbViewer *v, bool incremental)
     put(v, message, sizeof(message));
 }
 
+RfbViewer *rfb_viewer_start(const char *dir, const char *name)
+{
+    g_autofree char *path = g_build_filename(dir, name, NULL);
+    RfbViewer *viewer = rfb_viewer_new(path);
+
+    rfb_viewer_request(viewer, false);
+    return viewer;
+}
+
 void rfb_viewer_compress(RfbViewer *v)
 {
     set_encodings(v, ENCODING_ZLIB, ENCODING_COMPRESS_9);

@@ -36,6 +36,9 @@ int rfb_viewer_socket(const char *path);
 RfbViewer *rfb_viewer_new(const char *path);
 void rfb_viewer_free(RfbViewer *viewer);
 
+/* The same of a socket in a folder; and ask for the whole picture */
+RfbViewer *rfb_viewer_start(const char *dir, const char *name);
+
 /* Ask for the whole picture, or for what has changed */
 void rfb_viewer_request(RfbViewer *viewer, bool incremental);
 

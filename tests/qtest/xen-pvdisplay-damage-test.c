@@ -12,9 +12,8 @@
 #include "qobject/qdict.h"
 #include "qobject/qlist.h"
 #include "rfb-viewer.h"
-#include "xen-pv-qtest.h"
+#include "xen-pvdisplay-qtest.h"
 
-#define PERIOD_NS       (1000000000 / 60 + 1)
 #define WIDTH           800
 #define HEIGHT          600
 #define SCREEN          "-device xen-pvdisplay,id=disp0,connectors=800x600 "
@@ -62,45 +61,6 @@ static void get_figures(XenPvTest *t, uint32_t index, Figures *f)
 }
 
 /* ------------------------------------------------------------- pictures */
-
-static XenFrontBuffer *new_buffer(XenPvTest *t, uint32_t width,
-                                  uint32_t height, uint64_t cookie)
-{
-    XenFrontBuffer *b = xen_front_buffer_new(t->guest, width, height, cookie);
-
-    g_assert_nonnull(b);
-    g_assert_cmpint(xen_front_buffer_attach(t->display, b), ==, 0);
-    return b;
-}
-
-static void end_buffer(XenPvTest *t, XenFrontBuffer *b)
-{
-    g_assert_cmpint(xen_front_buffer_detach(t->display, b), ==, 0);
-    g_assert_cmpuint(xen_front_buffer_free(b), ==, 0);
-}
-
-static void show(XenFrontConnector *c, XenFrontBuffer *b)
-{
-    g_assert_cmpint(xen_front_set_config(c, b->fb, 0, 0, b->width, b->height,
-                                         32), ==, 0);
-}
-
-static void flip(XenPvTest *t, XenFrontConnector *c, XenFrontBuffer *b)
-{
-    g_assert_cmpint(xen_front_flip(c, b->fb), ==, 0);
-    qtest_clock_step(t->qts, PERIOD_NS);
-    xen_front_take_events(c);
-    g_assert_cmphex(c->last_event_cookie, ==, b->fb);
-}
-
-static RfbViewer *new_viewer(XenPvTest *t, const char *name)
-{
-    g_autofree char *path = g_build_filename(t->dir, name, NULL);
-    RfbViewer *viewer = rfb_viewer_new(path);
-
-    rfb_viewer_request(viewer, false);
-    return viewer;
-}
 
 /* A character in a terminal */
 static void type(XenFrontBuffer *b, uint32_t left, uint32_t top)
@@ -218,7 +178,7 @@ static void test_tiles(const void *testbed)
     uint32_t i;
 
     xen_pv_test_start(&t, testbed, SCREEN VNC);
-    v = new_viewer(&t, "0");
+    v = rfb_viewer_start(t.dir, "0");
     xen_pv_test_connect(t.display);
     c = &t.display->connectors[0];
     a = new_buffer(&t, WIDTH, HEIGHT, 1);
@@ -226,7 +186,7 @@ static void test_tiles(const void *testbed)
     xen_front_buffer_draw(a, 1);
     xen_front_buffer_draw(b, 1);
     type(b, 400, 300);
-    show(c, a);
+    g_assert_cmpint(show(c, a), ==, 0);
     if (!has_hashes(&t, a, v)) {
         goto out;
     }
@@ -250,7 +210,7 @@ static void test_tiles(const void *testbed)
 
     for (i = 0; i < 6; i++) {
         before = after;
-        flip(&t, c, i & 1 ? a : b);
+        flip(&t, c, i & 1 ? a->fb : b->fb);
         check_viewer(v, i & 1 ? a : b);
         told = told_of(&t, v, &before);
         g_assert_cmpint(told, >=, 2 * 9 * 15);
@@ -261,7 +221,7 @@ static void test_tiles(const void *testbed)
     /* Flips to what is shown already */
     before = after;
     for (i = 0; i < 10; i++) {
-        flip(&t, c, a);
+        flip(&t, c, a->fb);
     }
     after = wait_for_rest(&t, v, 0, 2 * WIDTH * HEIGHT * 4);
     g_assert_cmpint(after.updates, ==, before.updates);
@@ -289,10 +249,10 @@ static void test_no_viewer(const void *testbed)
     for (i = 0; i < 2; i++) {
         buffers[i] = new_buffer(&t, WIDTH, HEIGHT, 1 + i);
     }
-    show(c, buffers[0]);
+    g_assert_cmpint(show(c, buffers[0]), ==, 0);
     for (i = 0; i < 10; i++) {
         xen_front_buffer_draw(buffers[i & 1], i);
-        flip(&t, c, buffers[i & 1]);
+        flip(&t, c, buffers[i & 1]->fb);
         xen_pv_check_screen(&t, "disp0", 0, WIDTH, HEIGHT, i);
     }
     get_figures(&t, 0, &f);
@@ -363,10 +323,10 @@ static void test_screens(const void *testbed)
     for (i = 0; i < SCREENS; i++) {
         g_autofree char *name = g_strdup_printf("%u", i);
 
-        viewers[i] = new_viewer(&t, name);
+        viewers[i] = rfb_viewer_start(t.dir, name);
         buffers[i] = new_buffer(&t, picture_side(i), picture_side(i), 1 + i);
         xen_front_buffer_draw(buffers[i], i);
-        show(&t.display->connectors[i], buffers[i]);
+        g_assert_cmpint(show(&t.display->connectors[i], buffers[i]), ==, 0);
         check_viewer(viewers[i], buffers[i]);
     }
     if (!has_hashes(&t, buffers[0], viewers[0])) {
@@ -410,12 +370,12 @@ static void test_writer(const void *testbed)
     XenPvTest t;
 
     xen_pv_test_start(&t, testbed, SCREEN VNC);
-    v = new_viewer(&t, "0");
+    v = rfb_viewer_start(t.dir, "0");
     xen_pv_test_connect(t.display);
     c = &t.display->connectors[0];
     b = new_buffer(&t, 797, 599, 1);
     xen_front_buffer_draw(b, 1);
-    show(c, b);
+    g_assert_cmpint(show(c, b), ==, 0);
     check_viewer(v, b);
     for (round = 0; round < 6; round++) {
         int64_t deadline = g_get_monotonic_time() + XEN_GUEST_DEADLINE * 1000;

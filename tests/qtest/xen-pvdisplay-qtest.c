@@ -8,6 +8,7 @@
 
 #include "qemu/osdep.h"
 
+#include "qobject/qlist.h"
 #include "xen-pvdisplay-qtest.h"
 
 void test_stats(XenPvTest *t, XenGuestStats *stats)
@@ -45,28 +46,79 @@ XenFrontConnector *right(XenPvTest *t)
     return &t->display->connectors[1];
 }
 
+QDict *get_status(XenPvTest *t)
+{
+    QDict *status = qobject_to(QDict, xen_pv_test_get(t, "disp0", "status"));
+
+    g_assert_nonnull(status);
+    return status;
+}
+
+QDict *get_item(const QDict *dict, const char *list, uint32_t index)
+{
+    const QListEntry *entry;
+
+    QLIST_FOREACH_ENTRY(qdict_get_qlist(dict, list), entry) {
+        if (index-- == 0) {
+            return qobject_to(QDict, qlist_entry_obj(entry));
+        }
+    }
+    g_assert_not_reached();
+}
+
+int64_t get_connector_number(XenPvTest *t, uint32_t index, const char *name)
+{
+    QDict *status = get_status(t);
+    int64_t number = qdict_get_int(get_item(status, "connectors", index),
+                                   name);
+
+    qobject_unref(status);
+    return number;
+}
+
+XenFrontBuffer *new_buffer_of(XenFrontDisplay *display, uint32_t width,
+                              uint32_t height, uint64_t cookie)
+{
+    XenFrontBuffer *buffer = xen_front_buffer_new(display->card.guest, width,
+                                                  height, cookie);
+
+    g_assert_nonnull(buffer);
+    g_assert_cmpint(xen_front_buffer_attach(display, buffer), ==, 0);
+    return buffer;
+}
+
 XenFrontBuffer *new_buffer(XenPvTest *t, uint32_t width,
                            uint32_t height, uint64_t cookie)
 {
-    XenFrontBuffer *buffer = xen_front_buffer_new(t->guest, width, height,
-                                                  cookie);
+    return new_buffer_of(t->display, width, height, cookie);
+}
 
-    g_assert_nonnull(buffer);
-    g_assert_cmpint(xen_front_buffer_attach(t->display, buffer), ==, 0);
-    return buffer;
+void end_buffer_of(XenFrontDisplay *display, XenFrontBuffer *buffer)
+{
+    g_assert_cmpint(xen_front_buffer_detach(display, buffer), ==, 0);
+    g_assert_cmpuint(xen_front_pgdir_in_use(buffer->pgdir), ==, 0);
+    g_assert_cmpuint(xen_front_buffer_free(buffer), ==, 0);
 }
 
 void end_buffer(XenPvTest *t, XenFrontBuffer *buffer)
 {
-    g_assert_cmpint(xen_front_buffer_detach(t->display, buffer), ==, 0);
-    g_assert_cmpuint(xen_front_pgdir_in_use(buffer->pgdir), ==, 0);
-    g_assert_cmpuint(xen_front_buffer_free(buffer), ==, 0);
+    end_buffer_of(t->display, buffer);
 }
 
 int show(XenFrontConnector *c, XenFrontBuffer *buffer)
 {
     return xen_front_set_config(c, buffer->fb, 0, 0, buffer->width,
                                 buffer->height, 32);
+}
+
+void flip(XenPvTest *t, XenFrontConnector *c, uint64_t fb)
+{
+    uint64_t events = c->events;
+
+    g_assert_cmpint(xen_front_flip(c, fb), ==, 0);
+    qtest_clock_step(t->qts, PERIOD_NS);
+    check_events(c, events + 1);
+    g_assert_cmphex(c->last_event_cookie, ==, fb);
 }
 
 int switch_off(XenFrontConnector *c)

@@ -9,6 +9,7 @@
 #ifndef TESTS_QTEST_XEN_PVDISPLAY_QTEST_H
 #define TESTS_QTEST_XEN_PVDISPLAY_QTEST_H
 
+#include "qobject/qdict.h"
 #include "xen-pv-qtest.h"
 
 #define LEFT_WIDTH      800
@@ -36,15 +37,30 @@ XenFrontConnector *left(XenPvTest *t);
 
 XenFrontConnector *right(XenPvTest *t);
 
-/* A buffer of fresh pages, and a framebuffer in it */
+/* What the monitor says of the card, to be unref'ed */
+QDict *get_status(XenPvTest *t);
+
+/* Of a list in a dictionary; borrowed */
+QDict *get_item(const QDict *dict, const char *list, uint32_t index);
+
+/* A figure of one connector */
+int64_t get_connector_number(XenPvTest *t, uint32_t index, const char *name);
+
+/* A buffer of fresh pages, and a framebuffer in it; @t's, or another card's */
 XenFrontBuffer *new_buffer(XenPvTest *t, uint32_t width,
                            uint32_t height, uint64_t cookie);
+XenFrontBuffer *new_buffer_of(XenFrontDisplay *display, uint32_t width,
+                              uint32_t height, uint64_t cookie);
 
 /* Nothing of it may be in use */
 void end_buffer(XenPvTest *t, XenFrontBuffer *buffer);
+void end_buffer_of(XenFrontDisplay *display, XenFrontBuffer *buffer);
 
 /* All of the buffer on that screen */
 int show(XenFrontConnector *c, XenFrontBuffer *buffer);
+
+/* A flip, and its event at the next tick, which is there at once */
+void flip(XenPvTest *t, XenFrontConnector *c, uint64_t fb);
 
 int switch_off(XenFrontConnector *c);
 
