@@ -130,7 +130,7 @@ static void hits_init(Hits *h, XenPgdirMapper *mapper, uint32_t dir,
     h->window = window;
     h->keys = g_new0(XenGrantKey, count);
     h->views = g_new0(XenPgdirView *, count);
-    h->table = g_hash_table_new(xen_grant_map_hash, xen_grant_map_equal);
+    h->table = g_hash_table_new(xen_grant_key_hash, xen_grant_key_equal);
     for (i = 0; i < count; i++) {
         good(xen_pgdir_buffer_view(h->buffer, i * window * PAGE,
                                    window * PAGE, &h->views[i], &data));

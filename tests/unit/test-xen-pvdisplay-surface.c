@@ -709,7 +709,7 @@ static void test_race_is_seen(void)
     }
     g_test_trap_subprocess(NULL, 0, 0);
     g_test_trap_assert_failed();
-    g_test_trap_assert_stderr("*data race*xen_grant_map_unpin*");
+    g_test_trap_assert_stderr("*data race*xen_grant_view_unpin*");
 }
 #endif
 

@@ -14,45 +14,45 @@
 QEMU_BUILD_BUG_ON(XEN_PGDIR_PAGE_SIZE % BLOCK_SIZE);
 
 /* Pages that are in use and that the guest sees, with page @first among them */
-static XenGrantExtent *find_pinned(XenGrantObject *object, uint32_t first)
+static XenPgdirView *find_pinned(XenPgdirBuffer *buffer, uint32_t first)
 {
     GList *link;
 
-    for (link = object->extents.head; link; link = link->next) {
-        XenGrantExtent *e = link->data;
+    for (link = buffer->views.head; link; link = link->next) {
+        XenPgdirView *v = link->data;
 
-        if (e->pins && !xen_grant_map_is_copy(e) && first >= e->key.first &&
-            first - e->key.first < e->key.count) {
-            return e;
+        if (v->pins && !xen_grant_view_is_copy(v) && first >= v->key.first &&
+            first - v->key.first < v->key.count) {
+            return v;
         }
     }
     return NULL;
 }
 
 /*
- * Pin an extent that has @page and as many of the @wanted pages from there on
+ * Pin a view that has @page and as many of the @wanted pages from there on
  * as can be had.  One of a whole chunk is the best, as the next copy is likely
  * to want it, too.  But if there is no room for it, or another page of it
  * cannot be mapped, what is in use already will do, or what is wanted alone.
  */
-static int32_t pin_some(XenGrantObject *object, uint32_t page,
-                        uint64_t wanted, XenGrantExtent **extent)
+static int32_t pin_some(XenPgdirBuffer *buffer, uint32_t page,
+                        uint64_t wanted, XenPgdirView **view)
 {
-    uint32_t chunk = object->map->chunk;
+    uint32_t chunk = buffer->mapper->chunk;
     uint32_t first = page / chunk * chunk;
-    uint32_t count = MIN(chunk, object->pages - first);
-    int32_t ret = xen_grant_map_pin(object, first, count, extent);
+    uint32_t count = MIN(chunk, buffer->pages - first);
+    int32_t ret = xen_grant_buffer_pin(buffer, first, count, view);
 
     if (ret == 0) {
         return 0;
     }
-    *extent = find_pinned(object, page);
-    if (*extent) {
-        xen_pgdir_view_ref(*extent);
+    *view = find_pinned(buffer, page);
+    if (*view) {
+        xen_pgdir_view_ref(*view);
         return 0;
     }
     wanted = MIN(wanted, count - (page - first));
-    return wanted < count ? xen_grant_map_pin(object, page, wanted, extent)
+    return wanted < count ? xen_grant_buffer_pin(buffer, page, wanted, view)
                           : ret;
 }
 
@@ -83,10 +83,10 @@ static size_t copy_changed(uint8_t *dst, const uint8_t *src, size_t size)
 }
 
 /*
- * Bring @count pages of a copy, from @page of its object on, up to date with
+ * Bring @count pages of a copy, from @page of its buffer on, up to date with
  * the guest's; or the guest's up to date with the copy
  */
-static void sync_pages(XenGrantExtent *copy, uint32_t page, uint32_t count,
+static void sync_pages(XenPgdirView *copy, uint32_t page, uint32_t count,
                        uint8_t *src, bool flush)
 {
     uint8_t *dst = (uint8_t *)copy->addr +
@@ -102,32 +102,32 @@ static void sync_pages(XenGrantExtent *copy, uint32_t page, uint32_t count,
     }
     if (!copy->filled) {
         memcpy(dst, src, size);
-        copy->map->stats.copied_bytes += size;
+        copy->mapper->stats.copied_bytes += size;
         return;
     }
     for (at = 0; at < size; at += XEN_PGDIR_PAGE_SIZE) {
-        copy->map->stats.copied_bytes += copy_changed(dst + at, src + at,
-                                                      XEN_PGDIR_PAGE_SIZE);
+        copy->mapper->stats.copied_bytes += copy_changed(dst + at, src + at,
+                                                         XEN_PGDIR_PAGE_SIZE);
     }
 }
 
 /* The same of as many pages as can be had at once; *count says how many */
-static int32_t sync_some(XenGrantExtent *copy, uint32_t page, uint32_t wanted,
+static int32_t sync_some(XenPgdirView *copy, uint32_t page, uint32_t wanted,
                          bool flush, uint32_t *count)
 {
-    XenGrantExtent *from;
+    XenPgdirView *from;
     uint8_t *addr;
     int32_t ret;
 
-    if (copy->map->ops.map_page) {
-        ret = xen_grant_map_own(copy->object, page, &addr);
+    if (copy->mapper->ops.map_page) {
+        ret = xen_grant_buffer_own(copy->buffer, page, &addr);
         if (ret == 0) {
             *count = 1;
             sync_pages(copy, page, 1, addr, flush);
         }
         return ret;
     }
-    ret = pin_some(copy->object, page, wanted, &from);
+    ret = pin_some(copy->buffer, page, wanted, &from);
     if (ret) {
         return ret;
     }
@@ -135,11 +135,11 @@ static int32_t sync_some(XenGrantExtent *copy, uint32_t page, uint32_t wanted,
     addr = (uint8_t *)from->addr +
            (size_t)(page - from->key.first) * XEN_PGDIR_PAGE_SIZE;
     sync_pages(copy, page, *count, addr, flush);
-    xen_grant_map_unpin(from);
+    xen_grant_view_unpin(from);
     return 0;
 }
 
-static int32_t sync_all(XenGrantExtent *copy, bool flush)
+static int32_t sync_all(XenPgdirView *copy, bool flush)
 {
     uint32_t page = copy->key.first;
     uint32_t end = page + copy->key.count;
@@ -156,31 +156,31 @@ static int32_t sync_all(XenGrantExtent *copy, bool flush)
     return 0;
 }
 
-int32_t xen_grant_map_sync(XenGrantExtent *extent)
+int32_t xen_grant_view_sync(XenPgdirView *view)
 {
     int32_t ret;
 
-    if (!extent->object || !xen_grant_map_is_copy(extent)) {
+    if (!view->buffer || !xen_grant_view_is_copy(view)) {
         return 0;
     }
-    ret = sync_all(extent, false);
-    extent->filled |= ret == 0;
+    ret = sync_all(view, false);
+    view->filled |= ret == 0;
     return ret;
 }
 
-int32_t xen_grant_map_flush(XenGrantExtent *extent)
+int32_t xen_grant_view_flush(XenPgdirView *view)
 {
-    return sync_all(extent, true);
+    return sync_all(view, true);
 }
 
 /* One page's share of a copy, where pages need no mapping */
-static int32_t copy_own(XenGrantObject *object, uint64_t offset, void *dst,
+static int32_t copy_own(XenPgdirBuffer *buffer, uint64_t offset, void *dst,
                         const void *src, uint64_t length, uint64_t *done)
 {
     uint32_t skip = offset % XEN_PGDIR_PAGE_SIZE;
     uint8_t *addr;
-    int32_t ret = xen_grant_map_own(object, offset / XEN_PGDIR_PAGE_SIZE,
-                                    &addr);
+    int32_t ret = xen_grant_buffer_own(buffer, offset / XEN_PGDIR_PAGE_SIZE,
+                                       &addr);
 
     if (ret) {
         return ret;
@@ -194,53 +194,53 @@ static int32_t copy_own(XenGrantObject *object, uint64_t offset, void *dst,
     return 0;
 }
 
-/* One extent's share of a copy; *done says how much that was */
-static int32_t copy_some(XenGrantObject *object, uint64_t offset,
+/* One view's share of a copy; *done says how much that was */
+static int32_t copy_some(XenPgdirBuffer *buffer, uint64_t offset,
                          void *dst, const void *src, uint64_t length,
                          uint64_t *done)
 {
     uint32_t page = offset / XEN_PGDIR_PAGE_SIZE;
     uint64_t last = (offset + length - 1) / XEN_PGDIR_PAGE_SIZE;
-    XenGrantExtent *extent;
+    XenPgdirView *view;
     uint64_t skip;
     uint8_t *bytes;
     int32_t ret;
 
-    if (object->map->ops.map_page) {
-        return copy_own(object, offset, dst, src, length, done);
+    if (buffer->mapper->ops.map_page) {
+        return copy_own(buffer, offset, dst, src, length, done);
     }
-    ret = pin_some(object, page, last - page + 1, &extent);
+    ret = pin_some(buffer, page, last - page + 1, &view);
     if (ret) {
         return ret;
     }
-    skip = offset - (uint64_t)extent->key.first * XEN_PGDIR_PAGE_SIZE;
-    bytes = (uint8_t *)extent->addr + skip;
+    skip = offset - (uint64_t)view->key.first * XEN_PGDIR_PAGE_SIZE;
+    bytes = (uint8_t *)view->addr + skip;
     *done = MIN(length,
-                (uint64_t)extent->key.count * XEN_PGDIR_PAGE_SIZE - skip);
+                (uint64_t)view->key.count * XEN_PGDIR_PAGE_SIZE - skip);
     if (dst) {
         memcpy(dst, bytes, *done);
     } else {
         memcpy(bytes, src, *done);
     }
-    xen_grant_map_unpin(extent);
+    xen_grant_view_unpin(view);
     return 0;
 }
 
-int32_t xen_grant_map_copy(XenGrantObject *object, uint64_t offset,
-                           void *dst, const void *src, uint64_t length)
+int32_t xen_grant_buffer_copy(XenPgdirBuffer *buffer, uint64_t offset,
+                              void *dst, const void *src, uint64_t length)
 {
     uint8_t *to = dst;
     const uint8_t *from = src;
     uint64_t done = 0, n;
     int32_t ret;
 
-    if (object->share) {
-        memcpy(to ? to : object->share->addr + offset,
-               to ? object->share->addr + offset : from, length);
+    if (buffer->share) {
+        memcpy(to ? to : buffer->share->addr + offset,
+               to ? buffer->share->addr + offset : from, length);
         return 0;
     }
     while (done < length) {
-        ret = copy_some(object, offset + done, to ? to + done : NULL,
+        ret = copy_some(buffer, offset + done, to ? to + done : NULL,
                         to ? NULL : from + done, length - done, &n);
         if (ret) {
             return ret;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The lazy map cache behind page directories
+ * The lazy cache of mappings behind page directories
  *
  * Copyright (c) 2026 The Xen PV display and sound for QEMU authors
  */
@@ -12,21 +12,21 @@
 /* What is copied by: makes a call cheap per page, and fits beside views */
 #define CHUNK_PAGES 64
 
-guint xen_grant_map_hash(gconstpointer key)
+guint xen_grant_key_hash(gconstpointer key)
 {
     const XenGrantKey *k = key;
     uint64_t h = (uint64_t)k->first << 32 | k->count;
 
     /* One multiplication spreads all of it over the upper half */
-    h = (h ^ (uintptr_t)k->object) * 0x9e3779b97f4a7c15ull;
+    h = (h ^ (uintptr_t)k->buffer) * 0x9e3779b97f4a7c15ull;
     return h >> 32;
 }
 
-gboolean xen_grant_map_equal(gconstpointer a, gconstpointer b)
+gboolean xen_grant_key_equal(gconstpointer a, gconstpointer b)
 {
     const XenGrantKey *x = a, *y = b;
 
-    return x->object == y->object && x->first == y->first &&
+    return x->buffer == y->buffer && x->first == y->first &&
            x->count == y->count;
 }
 
@@ -36,20 +36,20 @@ static void pool_init(XenGrantPool *pool)
     pool->lru.next = &pool->lru;
 }
 
-/* The extent to give up first, or NULL */
-static XenGrantExtent *pool_oldest(XenGrantPool *pool)
+/* The view to give up first, or NULL */
+static XenPgdirView *pool_oldest(XenGrantPool *pool)
 {
     if (pool->lru.next == &pool->lru) {
         return NULL;
     }
-    return container_of(pool->lru.next, XenGrantExtent, lru_link);
+    return container_of(pool->lru.next, XenPgdirView, lru_link);
 }
 
-/* An extent was used last just now */
-static void lru_push(XenGrantExtent *extent)
+/* A view was used last just now */
+static void lru_push(XenPgdirView *view)
 {
-    XenGrantLink *head = &extent->pool->lru;
-    XenGrantLink *link = &extent->lru_link;
+    XenGrantLink *head = &view->pool->lru;
+    XenGrantLink *link = &view->lru_link;
 
     link->prev = head->prev;
     link->next = head;
@@ -57,126 +57,128 @@ static void lru_push(XenGrantExtent *extent)
     head->prev = link;
 }
 
-static void lru_unlink(XenGrantExtent *extent)
+static void lru_unlink(XenPgdirView *view)
 {
-    XenGrantLink *link = &extent->lru_link;
+    XenGrantLink *link = &view->lru_link;
 
     link->prev->next = link->next;
     link->next->prev = link->prev;
 }
 
-/* What outlives its object is a copy, too, unless the host shares it */
-bool xen_grant_map_is_copy(const XenGrantExtent *extent)
+/* What outlives its buffer is a copy, too, unless the host shares it */
+bool xen_grant_view_is_copy(const XenPgdirView *view)
 {
-    return extent->pool == &extent->map->copies;
+    return view->pool == &view->mapper->copies;
 }
 
-/* Take an extent off its object and out of the cache */
-static void extent_unlink(XenGrantExtent *extent)
+/* Take a view off its buffer and out of the cache */
+static void view_unlink(XenPgdirView *view)
 {
-    g_hash_table_remove(extent->map->extents, &extent->key);
-    g_queue_unlink(&extent->object->extents, &extent->object_link);
-    extent->object = NULL;
-    extent->key.object = NULL;
+    g_hash_table_remove(view->mapper->views, &view->key);
+    g_queue_unlink(&view->buffer->views, &view->buffer_link);
+    view->buffer = NULL;
+    view->key.buffer = NULL;
 }
 
-/* Unmap and free an extent that nobody pins and that is in the cache */
-static void extent_drop(XenGrantExtent *extent)
+/* Unmap and free a view that nobody pins and that is in the cache */
+static void view_drop(XenPgdirView *view)
 {
-    XenGrantObject *object = extent->object;
-    bool copy = xen_grant_map_is_copy(extent);
+    XenPgdirBuffer *buffer = view->buffer;
+    bool copy = xen_grant_view_is_copy(view);
 
-    lru_unlink(extent);
-    extent->pool->pages -= extent->key.count;
-    extent->map->mappings -= !xen_grant_is_window(extent);
-    extent_unlink(extent);
+    lru_unlink(view);
+    view->pool->pages -= view->key.count;
+    view->mapper->mappings -= !xen_grant_view_is_shared(view);
+    view_unlink(view);
     if (copy) {
-        munmap(extent->addr, xen_grant_bytes(extent));
-    } else if (!xen_grant_is_window(extent)) {
-        xen_grant_map_unmap_pages(extent->map, extent->addr,
-                                  object->refs + extent->key.first,
-                                  extent->key.count);
+        munmap(view->addr, xen_grant_view_bytes(view));
+    } else if (!xen_grant_view_is_shared(view)) {
+        xen_grant_mapper_unmap_pages(view->mapper, view->addr,
+                                     buffer->refs + view->key.first,
+                                     view->key.count);
     }
-    g_free(extent);
+    g_free(view);
 }
 
-/* Drop the least recently used extents until @pages are gained */
-static bool pool_evict(XenGrantMap *map, XenGrantPool *pool, uint64_t pages)
+/* Drop the least recently used views until @pages are gained */
+static bool pool_evict(XenPgdirMapper *mapper, XenGrantPool *pool,
+                       uint64_t pages)
 {
-    XenGrantExtent *extent;
+    XenPgdirView *view;
     uint64_t gained = 0;
 
     while (gained < pages) {
-        extent = pool_oldest(pool);
-        if (!extent) {
+        view = pool_oldest(pool);
+        if (!view) {
             break;
         }
-        gained += extent->key.count;
-        map->stats.evictions++;
-        extent_drop(extent);
+        gained += view->key.count;
+        mapper->stats.evictions++;
+        view_drop(view);
     }
     return gained > 0;
 }
 
 static void pool_trim(XenGrantPool *pool)
 {
-    XenGrantExtent *extent;
+    XenPgdirView *view;
 
-    while ((extent = pool_oldest(pool))) {
-        extent_drop(extent);
+    while ((view = pool_oldest(pool))) {
+        view_drop(view);
     }
 }
 
-/* Unmap what the operation map_page has mapped of an object */
-static void drop_own(XenGrantObject *object)
+/* Unmap what the operation map_page has mapped of a buffer */
+static void drop_own(XenPgdirBuffer *buffer)
 {
-    XenGrantMap *map = object->map;
+    XenPgdirMapper *mapper = buffer->mapper;
     uint32_t i;
 
-    if (!object->own) {
+    if (!buffer->own) {
         return;
     }
-    for (i = 0; i < object->pages; i++) {
-        if (object->own[i]) {
-            xen_grant_map_unmap_pages(map, object->own[i], &object->refs[i],
-                                      1);
+    for (i = 0; i < buffer->pages; i++) {
+        if (buffer->own[i]) {
+            xen_grant_mapper_unmap_pages(mapper, buffer->own[i],
+                                         &buffer->refs[i], 1);
         }
     }
-    map->own_pages -= object->own_pages;
-    object->own_pages = 0;
-    g_clear_pointer(&object->own, g_free);
-    g_queue_unlink(&map->owners, &object->owner_link);
+    mapper->own_pages -= buffer->own_pages;
+    buffer->own_pages = 0;
+    g_clear_pointer(&buffer->own, g_free);
+    g_queue_unlink(&mapper->owners, &buffer->owner_link);
 }
 
 /* Have @count pages more fit into the budget of those that are mapped */
-static void direct_evict(XenGrantMap *map, uint32_t count)
+static void direct_evict(XenPgdirMapper *mapper, uint32_t count)
 {
-    uint64_t wanted = map->direct.pages + map->own_pages + count;
+    uint64_t wanted = mapper->direct.pages + mapper->own_pages + count;
 
-    if (wanted > map->config.max_pages) {
-        pool_evict(map, &map->direct, wanted - map->config.max_pages);
+    if (wanted > mapper->config.max_pages) {
+        pool_evict(mapper, &mapper->direct, wanted - mapper->config.max_pages);
     }
-    while (map->owners.head && map->direct.pages + map->own_pages + count >
-                               map->config.max_pages) {
-        map->stats.evictions++;
-        drop_own(map->owners.head->data);
+    while (mapper->owners.head &&
+           mapper->direct.pages + mapper->own_pages + count >
+           mapper->config.max_pages) {
+        mapper->stats.evictions++;
+        drop_own(mapper->owners.head->data);
     }
 }
 
-static int32_t pool_make_room(XenGrantMap *map, XenGrantPool *pool,
+static int32_t pool_make_room(XenPgdirMapper *mapper, XenGrantPool *pool,
                               uint32_t count)
 {
     uint64_t wanted = pool->pages + count;
 
     /* Ask first: a window that cannot fit must not cost the others */
-    if (pool != &map->windows &&
-        pool->pinned + count > map->config.max_pages) {
-        return xen_grant_map_full(map, XEN_PGDIR_FULL_PAGES);
+    if (pool != &mapper->shared &&
+        pool->pinned + count > mapper->config.max_pages) {
+        return xen_grant_mapper_full(mapper, XEN_PGDIR_FULL_PAGES);
     }
-    if (pool == &map->direct) {
-        direct_evict(map, count);
-    } else if (wanted > map->config.max_pages) {
-        pool_evict(map, pool, wanted - map->config.max_pages);
+    if (pool == &mapper->direct) {
+        direct_evict(mapper, count);
+    } else if (wanted > mapper->config.max_pages) {
+        pool_evict(mapper, pool, wanted - mapper->config.max_pages);
     }
     return 0;
 }
@@ -187,26 +189,26 @@ static int32_t pool_make_room(XenGrantMap *map, XenGrantPool *pool,
  * that are quickly made anew go first: where copies are made, the guest's pages
  * are mapped only to fill them.
  */
-int32_t xen_grant_map_make_room(XenGrantMap *map)
+int32_t xen_grant_mapper_make_room(XenPgdirMapper *mapper)
 {
-    while (map->mappings >= map->config.max_mappings) {
-        if (!pool_evict(map, &map->direct, 1) &&
-            !pool_evict(map, &map->copies, 1)) {
-            return xen_grant_map_full(map, XEN_PGDIR_FULL_MAPPINGS);
+    while (mapper->mappings >= mapper->config.max_mappings) {
+        if (!pool_evict(mapper, &mapper->direct, 1) &&
+            !pool_evict(mapper, &mapper->copies, 1)) {
+            return xen_grant_mapper_full(mapper, XEN_PGDIR_FULL_MAPPINGS);
         }
     }
     return 0;
 }
 
 /*
- * May a map that failed succeed once idle extents have gone?  For some errors
+ * May a map that failed succeed once idle views have gone?  For some errors
  * that is clear.  But Linux says -EINVAL for all that Xen says about a grant,
  * be it that the guest's reference is bad, or that the host's domain has as
  * many mappings as its maptrack can hold.  So that is worth one more try, and
  * no more than one, after as many pages have gone as are wanted: what a bad
  * reference costs stays bounded.
  */
-static bool map_may_retry(XenGrantMap *map, int32_t error, uint32_t count,
+static bool map_may_retry(XenPgdirMapper *mapper, int32_t error, uint32_t count,
                           bool *doubted)
 {
     if (error == -EINVAL && !*doubted) {
@@ -214,10 +216,10 @@ static bool map_may_retry(XenGrantMap *map, int32_t error, uint32_t count,
     } else if (error != -ENOMEM && error != -ENOSPC) {
         return false;
     }
-    return pool_evict(map, &map->direct, count);
+    return pool_evict(mapper, &mapper->direct, count);
 }
 
-static int32_t cannot_map(XenGrantMap *map, uint32_t ref, uint32_t count,
+static int32_t cannot_map(XenPgdirMapper *mapper, uint32_t ref, uint32_t count,
                           bool writable, int32_t error)
 {
     uint32_t cause = error == -EINVAL || error == -EFAULT ?
@@ -225,412 +227,417 @@ static int32_t cannot_map(XenGrantMap *map, uint32_t ref, uint32_t count,
     const char *purpose = writable ? "writing" : "reading";
 
     if (count == 1) {
-        return xen_grant_map_fail(map, error, cause, "cannot map reference %"
-                                  PRIu32 " for %s: %s", ref, purpose,
-                                  g_strerror(-error));
+        return xen_grant_mapper_fail(mapper, error, cause,
+                                     "cannot map reference %" PRIu32
+                                     " for %s: %s", ref, purpose,
+                                     g_strerror(-error));
     }
-    return xen_grant_map_fail(map, error, cause, "cannot map %" PRIu32
-                              " pages from reference %" PRIu32 " on for %s: "
-                              "%s", count, ref, purpose, g_strerror(-error));
+    return xen_grant_mapper_fail(mapper, error, cause,
+                                 "cannot map %" PRIu32 " pages from reference %"
+                                 PRIu32 " on for %s: %s", count, ref, purpose,
+                                 g_strerror(-error));
 }
 
 /* @own: nobody but us looks at it; @count is 1 */
-static int32_t map_pages(XenGrantMap *map, const uint32_t *refs,
+static int32_t map_pages(XenPgdirMapper *mapper, const uint32_t *refs,
                          uint32_t count, bool writable, bool own, void **addr)
 {
     bool doubted = false;
     int32_t ret;
 
-    own = own && map->ops.map_page;
+    own = own && mapper->ops.map_page;
     do {
-        map->stats.map_calls++;
-        ret = own ? map->ops.map_page(map->opaque, refs[0], writable, addr)
-                  : map->ops.map(map->opaque, refs, count, writable, addr);
+        mapper->stats.map_calls++;
+        ret = own ? mapper->ops.map_page(mapper->opaque, refs[0], writable,
+                                         addr)
+                  : mapper->ops.map(mapper->opaque, refs, count, writable,
+                                    addr);
         if (ret == 0) {
             return 0;
         }
-        map->stats.failures++;
-    } while (map_may_retry(map, ret, count, &doubted));
+        mapper->stats.failures++;
+    } while (map_may_retry(mapper, ret, count, &doubted));
 
-    map->full = 0;
+    mapper->full = 0;
     if (ret > 0) {
-        return xen_grant_map_fail(map, -EIO, XEN_PGDIR_CAUSE_CALLER,
-                                  "the map operation returned %" PRId32, ret);
+        return xen_grant_mapper_fail(mapper, -EIO, XEN_PGDIR_CAUSE_CALLER,
+                                     "the map operation returned %" PRId32,
+                                     ret);
     }
-    return cannot_map(map, refs[0], count, writable, ret);
+    return cannot_map(mapper, refs[0], count, writable, ret);
 }
 
-int32_t xen_grant_map_page(XenGrantMap *map, uint32_t ref, bool writable,
-                           void **addr)
+int32_t xen_grant_mapper_map_page(XenPgdirMapper *mapper, uint32_t ref,
+                                  bool writable, void **addr)
 {
-    return map_pages(map, &ref, 1, writable, true, addr);
+    return map_pages(mapper, &ref, 1, writable, true, addr);
 }
 
-void xen_grant_map_unmap_pages(XenGrantMap *map, void *addr,
-                               const uint32_t *refs, uint32_t count)
+void xen_grant_mapper_unmap_pages(XenPgdirMapper *mapper, void *addr,
+                                  const uint32_t *refs, uint32_t count)
 {
-    map->stats.unmap_calls++;
-    map->ops.unmap(map->opaque, addr, refs, count);
+    mapper->stats.unmap_calls++;
+    mapper->ops.unmap(mapper->opaque, addr, refs, count);
 }
 
 /* Memory for a copy; its content comes with each first pin */
-static int32_t copy_pages(XenGrantMap *map, uint32_t count, void **addr)
+static int32_t copy_pages(XenPgdirMapper *mapper, uint32_t count, void **addr)
 {
     size_t size = (size_t)count * XEN_PGDIR_PAGE_SIZE;
 
     /* A 32-bit host could not address what a buffer may have */
     if (size / XEN_PGDIR_PAGE_SIZE != count) {
-        return xen_grant_map_no_memory(map);
+        return xen_grant_mapper_no_memory(mapper);
     }
     do {
         *addr = xen_grant_host_pages(NULL, size);
-    } while (!*addr && pool_evict(map, &map->copies, count));
-    return *addr ? 0 : xen_grant_map_no_memory(map);
+    } while (!*addr && pool_evict(mapper, &mapper->copies, count));
+    return *addr ? 0 : xen_grant_mapper_no_memory(mapper);
 }
 
-/* Which kind of extent a range of pages takes */
-static XenGrantPool *choose_pool(XenGrantObject *object,
+/* Which kind of view a range of pages takes */
+static XenGrantPool *choose_pool(XenPgdirBuffer *buffer,
                                  const XenGrantKey *key)
 {
-    XenGrantMap *map = object->map;
-    uint32_t limit = map->config.max_map_count;
+    XenPgdirMapper *mapper = buffer->mapper;
+    uint32_t limit = mapper->config.max_map_count;
 
-    if (object->share) {
-        return &map->windows;
+    if (buffer->share) {
+        return &mapper->shared;
     }
-    return object->scattered || (limit && key->count > limit) ? &map->copies
-                                                              : &map->direct;
+    return buffer->scattered || (limit && key->count > limit) ? &mapper->copies
+                                                              : &mapper->direct;
 }
 
-/* Room in the budgets, and then the memory of an extent */
-static int32_t extent_memory(XenGrantObject *object, const XenGrantKey *key,
-                             const XenGrantPool *pool, void **addr)
+/* Room in the budgets, and then the memory of a view */
+static int32_t view_memory(XenPgdirBuffer *buffer, const XenGrantKey *key,
+                           const XenGrantPool *pool, void **addr)
 {
-    XenGrantMap *map = object->map;
+    XenPgdirMapper *mapper = buffer->mapper;
     int32_t ret;
 
-    if (pool == &map->windows) {
-        *addr = object->share->addr + (size_t)key->first * XEN_PGDIR_PAGE_SIZE;
+    if (pool == &mapper->shared) {
+        *addr = buffer->share->addr + (size_t)key->first * XEN_PGDIR_PAGE_SIZE;
         return 0;
     }
-    ret = xen_grant_map_make_room(map);
+    ret = xen_grant_mapper_make_room(mapper);
     if (ret) {
         return ret;
     }
-    if (pool == &map->copies) {
-        return copy_pages(map, key->count, addr);
+    if (pool == &mapper->copies) {
+        return copy_pages(mapper, key->count, addr);
     }
-    return map_pages(map, object->refs + key->first, key->count,
-                     object->writable, false, addr);
+    return map_pages(mapper, buffer->refs + key->first, key->count,
+                     buffer->writable, false, addr);
 }
 
 /* Whether pages that could not be mapped as one range can still be copied */
-static bool can_gather(XenGrantObject *object, int32_t error)
+static bool can_gather(XenPgdirBuffer *buffer, int32_t error)
 {
-    object->scattered |= error == -EOPNOTSUPP;
-    return object->map->ops.map_page &&
+    buffer->scattered |= error == -EOPNOTSUPP;
+    return buffer->mapper->ops.map_page &&
            (error == -EOPNOTSUPP || error == -ENOSPC || error == -ENOMEM);
 }
 
-/* Make an unpinned extent that is not in the cache yet */
-static int32_t extent_new(XenGrantObject *object, const XenGrantKey *key,
-                          XenGrantExtent **extent)
+/* Make an unpinned view that is not in the cache yet */
+static int32_t view_new(XenPgdirBuffer *buffer, const XenGrantKey *key,
+                        XenPgdirView **view)
 {
-    XenGrantMap *map = object->map;
-    XenGrantPool *pool = choose_pool(object, key);
-    XenGrantExtent *e;
+    XenPgdirMapper *mapper = buffer->mapper;
+    XenGrantPool *pool = choose_pool(buffer, key);
+    XenPgdirView *v;
     void *addr = NULL;
     int32_t ret;
 
-    ret = pool_make_room(map, pool, key->count);
+    ret = pool_make_room(mapper, pool, key->count);
     if (ret) {
         return ret;
     }
-    ret = extent_memory(object, key, pool, &addr);
-    if (ret && pool == &map->direct && can_gather(object, ret)) {
-        pool = &map->copies;
-        ret = pool_make_room(map, pool, key->count);
-        ret = ret ? ret : extent_memory(object, key, pool, &addr);
+    ret = view_memory(buffer, key, pool, &addr);
+    if (ret && pool == &mapper->direct && can_gather(buffer, ret)) {
+        pool = &mapper->copies;
+        ret = pool_make_room(mapper, pool, key->count);
+        ret = ret ? ret : view_memory(buffer, key, pool, &addr);
     }
     if (ret) {
         return ret;
     }
 
-    e = g_new0(XenGrantExtent, 1);
-    e->key = *key;
-    e->addr = addr;
-    e->map = map;
-    e->object = object;
-    e->pool = pool;
-    e->object_link.data = e;
-    g_hash_table_add(map->extents, e);
-    g_queue_push_tail_link(&object->extents, &e->object_link);
-    lru_push(e);
+    v = g_new0(XenPgdirView, 1);
+    v->key = *key;
+    v->addr = addr;
+    v->mapper = mapper;
+    v->buffer = buffer;
+    v->pool = pool;
+    v->buffer_link.data = v;
+    g_hash_table_add(mapper->views, v);
+    g_queue_push_tail_link(&buffer->views, &v->buffer_link);
+    lru_push(v);
     pool->pages += key->count;
-    map->mappings += pool != &map->windows;
-    *extent = e;
+    mapper->mappings += pool != &mapper->shared;
+    *view = v;
     return 0;
 }
 
-static void extent_pin(XenGrantExtent *extent)
+static void view_pin(XenPgdirView *view)
 {
-    if (extent->pins++ == 0) {
-        lru_unlink(extent);
-        extent->pool->pinned += extent->key.count;
+    if (view->pins++ == 0) {
+        lru_unlink(view);
+        view->pool->pinned += view->key.count;
     }
 }
 
-/* An extent has to be made, or an idle copy to be gathered afresh */
-static G_GNUC_NO_INLINE int32_t pin_slowly(XenGrantObject *object,
+/* A view has to be made, or an idle copy to be gathered afresh */
+static G_GNUC_NO_INLINE int32_t pin_slowly(XenPgdirBuffer *buffer,
                                            const XenGrantKey *key,
-                                           XenGrantExtent **extent)
+                                           XenPgdirView **view)
 {
-    XenGrantExtent *e = *extent;
+    XenPgdirView *v = *view;
     int32_t ret;
 
-    if (e) {
-        object->map->stats.hits++;
+    if (v) {
+        buffer->mapper->stats.hits++;
     } else {
-        object->map->stats.misses++;
-        ret = extent_new(object, key, &e);
+        buffer->mapper->stats.misses++;
+        ret = view_new(buffer, key, &v);
         if (ret) {
             return ret;
         }
     }
     /* First this: what maps pages to fill a copy may give up idle ones */
-    extent_pin(e);
-    ret = xen_grant_map_sync(e);
+    view_pin(v);
+    ret = xen_grant_view_sync(v);
     if (ret) {
         /* A copy, then, and of nothing */
-        xen_grant_map_unpin(e);
-        extent_drop(e);
+        xen_grant_view_unpin(v);
+        view_drop(v);
         return ret;
     }
-    *extent = e;
+    *view = v;
     return 0;
 }
 
-int32_t xen_grant_map_pin(XenGrantObject *object, uint32_t first,
-                          uint32_t count, XenGrantExtent **extent)
+int32_t xen_grant_buffer_pin(XenPgdirBuffer *buffer, uint32_t first,
+                             uint32_t count, XenPgdirView **view)
 {
-    XenGrantMap *map = object->map;
-    XenGrantKey key = { .object = object, .first = first, .count = count };
-    XenGrantExtent *e = g_hash_table_lookup(map->extents, &key);
+    XenPgdirMapper *mapper = buffer->mapper;
+    XenGrantKey key = { .buffer = buffer, .first = first, .count = count };
+    XenPgdirView *v = g_hash_table_lookup(mapper->views, &key);
     int32_t ret;
 
-    if (G_LIKELY(e && (e->pins || !xen_grant_map_is_copy(e)))) {
-        map->stats.hits++;
-        extent_pin(e);
-        *extent = e;
+    if (G_LIKELY(v && (v->pins || !xen_grant_view_is_copy(v)))) {
+        mapper->stats.hits++;
+        view_pin(v);
+        *view = v;
         return 0;
     }
-    ret = pin_slowly(object, &key, &e);
+    ret = pin_slowly(buffer, &key, &v);
     if (ret == 0) {
-        *extent = e;
+        *view = v;
     }
     return ret;
 }
 
-int32_t xen_grant_map_own(XenGrantObject *object, uint32_t page,
-                          uint8_t **addr)
+int32_t xen_grant_buffer_own(XenPgdirBuffer *buffer, uint32_t page,
+                             uint8_t **addr)
 {
-    XenGrantMap *map = object->map;
+    XenPgdirMapper *mapper = buffer->mapper;
     void *found;
     int32_t ret;
 
-    if (G_LIKELY(object->own && object->own[page])) {
-        *addr = object->own[page];
+    if (G_LIKELY(buffer->own && buffer->own[page])) {
+        *addr = buffer->own[page];
         return 0;
     }
-    ret = pool_make_room(map, &map->direct, 1);
+    ret = pool_make_room(mapper, &mapper->direct, 1);
     if (ret) {
         return ret;
     }
-    ret = map_pages(map, &object->refs[page], 1, object->writable, true,
+    ret = map_pages(mapper, &buffer->refs[page], 1, buffer->writable, true,
                     &found);
     if (ret) {
         return ret;
     }
     /* Only now: to make room may have been to drop them */
-    if (!object->own) {
-        object->own = g_try_new0(uint8_t *, object->pages);
-        if (!object->own) {
-            xen_grant_map_unmap_pages(map, found, &object->refs[page], 1);
-            return xen_grant_map_no_memory(map);
+    if (!buffer->own) {
+        buffer->own = g_try_new0(uint8_t *, buffer->pages);
+        if (!buffer->own) {
+            xen_grant_mapper_unmap_pages(mapper, found, &buffer->refs[page], 1);
+            return xen_grant_mapper_no_memory(mapper);
         }
-        g_queue_push_tail_link(&map->owners, &object->owner_link);
+        g_queue_push_tail_link(&mapper->owners, &buffer->owner_link);
     }
-    object->own[page] = found;
-    object->own_pages++;
-    map->own_pages++;
+    buffer->own[page] = found;
+    buffer->own_pages++;
+    mapper->own_pages++;
     *addr = found;
     return 0;
 }
 
-static bool any_pinned(const XenGrantObject *object)
+static bool any_pinned(const XenPgdirBuffer *buffer)
 {
     GList *link;
 
-    for (link = object->extents.head; link; link = link->next) {
-        if (((XenGrantExtent *)link->data)->pins) {
+    for (link = buffer->views.head; link; link = link->next) {
+        if (((XenPgdirView *)link->data)->pins) {
             return true;
         }
     }
     return false;
 }
 
-void xen_grant_map_unpin(XenGrantExtent *extent)
+void xen_grant_view_unpin(XenPgdirView *view)
 {
-    if (--extent->pins > 0) {
+    if (--view->pins > 0) {
         return;
     }
-    extent->pool->pinned -= extent->key.count;
-    if (!extent->object) {
-        xen_grant_free_detached(extent);
+    view->pool->pinned -= view->key.count;
+    if (!view->buffer) {
+        xen_grant_view_free_detached(view);
         return;
     }
-    lru_push(extent);
-    if (G_UNLIKELY(extent->object->on_idle) && !any_pinned(extent->object)) {
-        /* It may free the object and the extent */
-        extent->object->on_idle(extent->object);
+    lru_push(view);
+    if (G_UNLIKELY(view->buffer->on_idle) && !any_pinned(view->buffer)) {
+        /* It may free the buffer and the view */
+        view->buffer->on_idle(view->buffer);
     }
 }
 
-void xen_grant_map_object_init(XenGrantObject *object, XenGrantMap *map,
-                               uint32_t *refs, uint32_t pages, bool writable)
+void xen_grant_buffer_init(XenPgdirBuffer *buffer, XenPgdirMapper *mapper,
+                           uint32_t *refs, uint32_t pages, bool writable)
 {
-    object->map = xen_grant_map_ref(map);
-    object->on_idle = NULL;
-    object->refs = refs;
-    object->pages = pages;
-    object->writable = writable;
-    object->scattered = false;
-    object->share = NULL;
-    object->own = NULL;
-    object->own_pages = 0;
-    object->owner_link.data = object;
-    g_queue_init(&object->extents);
+    buffer->mapper = xen_grant_mapper_ref(mapper);
+    buffer->on_idle = NULL;
+    buffer->refs = refs;
+    buffer->pages = pages;
+    buffer->writable = writable;
+    buffer->scattered = false;
+    buffer->share = NULL;
+    buffer->own = NULL;
+    buffer->own_pages = 0;
+    buffer->owner_link.data = buffer;
+    g_queue_init(&buffer->views);
 }
 
-void xen_grant_map_object_init_shared(XenGrantObject *object,
-                                      XenGrantMap *map, uint32_t pages,
-                                      XenGrantShare *share)
+void xen_grant_buffer_init_shared(XenPgdirBuffer *buffer,
+                                  XenPgdirMapper *mapper, uint32_t pages,
+                                  XenGrantShare *share)
 {
-    xen_grant_map_object_init(object, map, NULL, pages, true);
-    object->share = share;
+    xen_grant_buffer_init(buffer, mapper, NULL, pages, true);
+    buffer->share = share;
 }
 
-bool xen_grant_map_object_drop_idle(XenGrantObject *object)
+bool xen_grant_buffer_drop_idle(XenPgdirBuffer *buffer)
 {
-    GList *link = object->extents.head;
+    GList *link = buffer->views.head;
 
     while (link) {
-        XenGrantExtent *extent = link->data;
+        XenPgdirView *view = link->data;
 
         link = link->next;
-        if (!extent->pins) {
-            extent_drop(extent);
+        if (!view->pins) {
+            view_drop(view);
         }
     }
-    drop_own(object);
-    return object->extents.head;
+    drop_own(buffer);
+    return buffer->views.head;
 }
 
-void xen_grant_map_object_revoke(XenGrantObject *object)
+void xen_grant_buffer_revoke(XenPgdirBuffer *buffer)
 {
-    XenGrantExtent *extent;
+    XenPgdirView *view;
 
-    while (object->extents.head) {
-        extent = object->extents.head->data;
-        if (extent->pins) {
-            xen_grant_detach(extent);
-            extent_unlink(extent);
+    while (buffer->views.head) {
+        view = buffer->views.head->data;
+        if (view->pins) {
+            xen_grant_view_detach(view);
+            view_unlink(view);
         } else {
-            extent_drop(extent);
+            view_drop(view);
         }
     }
-    drop_own(object);
-    if (object->share) {
-        xen_grant_share_unref(object->map, object->share);
-        object->share = NULL;
+    drop_own(buffer);
+    if (buffer->share) {
+        xen_grant_share_unref(buffer->mapper, buffer->share);
+        buffer->share = NULL;
     }
-    g_clear_pointer(&object->refs, g_free);
+    g_clear_pointer(&buffer->refs, g_free);
 }
 
-void xen_grant_map_object_clear(XenGrantObject *object)
+void xen_grant_buffer_clear(XenPgdirBuffer *buffer)
 {
-    xen_grant_map_object_revoke(object);
-    g_clear_pointer(&object->map, xen_grant_map_unref);
+    xen_grant_buffer_revoke(buffer);
+    g_clear_pointer(&buffer->mapper, xen_grant_mapper_unref);
 }
 
-XenGrantMap *xen_grant_map_new(const XenPgdirGrantOps *ops, void *opaque,
-                               const XenPgdirConfig *config)
+XenPgdirMapper *xen_grant_mapper_new(const XenPgdirGrantOps *ops, void *opaque,
+                                     const XenPgdirConfig *config)
 {
-    XenGrantMap *map = g_new0(XenGrantMap, 1);
+    XenPgdirMapper *mapper = g_new0(XenPgdirMapper, 1);
 
-    map->ops = *ops;
-    map->opaque = opaque;
-    map->config = *config;
-    if (!map->config.max_mappings) {
-        map->config.max_mappings = XEN_PGDIR_MAX_MAPPINGS;
+    mapper->ops = *ops;
+    mapper->opaque = opaque;
+    mapper->config = *config;
+    if (!mapper->config.max_mappings) {
+        mapper->config.max_mappings = XEN_PGDIR_MAX_MAPPINGS;
     }
-    map->refcount = 1;
-    map->chunk = MIN(CHUNK_PAGES, config->max_pages);
+    mapper->refcount = 1;
+    mapper->chunk = MIN(CHUNK_PAGES, config->max_pages);
     if (config->max_map_count) {
-        map->chunk = MIN(map->chunk, config->max_map_count);
+        mapper->chunk = MIN(mapper->chunk, config->max_map_count);
     }
-    map->extents = g_hash_table_new(xen_grant_map_hash, xen_grant_map_equal);
-    pool_init(&map->direct);
-    pool_init(&map->copies);
-    pool_init(&map->windows);
-    g_queue_init(&map->owners);
-    g_queue_init(&map->kept);
-    g_queue_init(&map->retiring);
-    map->error.message = map->message;
-    return map;
+    mapper->views = g_hash_table_new(xen_grant_key_hash, xen_grant_key_equal);
+    pool_init(&mapper->direct);
+    pool_init(&mapper->copies);
+    pool_init(&mapper->shared);
+    g_queue_init(&mapper->owners);
+    g_queue_init(&mapper->kept);
+    g_queue_init(&mapper->retiring);
+    mapper->error.message = mapper->message;
+    return mapper;
 }
 
-XenGrantMap *xen_grant_map_ref(XenGrantMap *map)
+XenPgdirMapper *xen_grant_mapper_ref(XenPgdirMapper *mapper)
 {
-    map->refcount++;
-    return map;
+    mapper->refcount++;
+    return mapper;
 }
 
-void xen_grant_map_unref(XenGrantMap *map)
+void xen_grant_mapper_unref(XenPgdirMapper *mapper)
 {
-    if (!map || --map->refcount > 0) {
+    if (!mapper || --mapper->refcount > 0) {
         return;
     }
-    /* Whatever was mapped belonged to an object, and those had references */
-    xen_grant_share_clear(map);
-    g_hash_table_destroy(map->extents);
-    if (map->ops.destroy) {
-        map->ops.destroy(map->opaque);
+    /* Whatever was mapped belonged to a buffer, and those had references */
+    xen_grant_share_clear(mapper);
+    g_hash_table_destroy(mapper->views);
+    if (mapper->ops.destroy) {
+        mapper->ops.destroy(mapper->opaque);
     }
-    g_free(map);
+    g_free(mapper);
 }
 
-void xen_grant_map_trim(XenGrantMap *map)
+void xen_grant_mapper_trim(XenPgdirMapper *mapper)
 {
-    while (map->owners.head) {
-        drop_own(map->owners.head->data);
+    while (mapper->owners.head) {
+        drop_own(mapper->owners.head->data);
     }
-    pool_trim(&map->direct);
-    pool_trim(&map->copies);
-    pool_trim(&map->windows);
+    pool_trim(&mapper->direct);
+    pool_trim(&mapper->copies);
+    pool_trim(&mapper->shared);
 }
 
-void xen_grant_map_stats(const XenGrantMap *map, XenPgdirStats *stats)
+void xen_grant_mapper_stats(const XenPgdirMapper *mapper, XenPgdirStats *stats)
 {
-    *stats = map->stats;
-    stats->mapped_pages = map->direct.pages + map->own_pages;
-    stats->pinned_pages = map->direct.pinned;
-    stats->copy_pages = map->copies.pages;
-    stats->shared_pages = map->shared_pages;
-    stats->kept_pages = map->kept_pages;
-    stats->abandoned_pages = map->abandoned_pages;
-    stats->mappings = map->mappings;
-    stats->max_mappings = map->config.max_mappings;
-    stats->max_pages = map->config.max_pages;
-    stats->retiring = map->retiring.length;
+    *stats = mapper->stats;
+    stats->mapped_pages = mapper->direct.pages + mapper->own_pages;
+    stats->pinned_pages = mapper->direct.pinned;
+    stats->copy_pages = mapper->copies.pages;
+    stats->shared_pages = mapper->shared_pages;
+    stats->kept_pages = mapper->kept_pages;
+    stats->abandoned_pages = mapper->abandoned_pages;
+    stats->mappings = mapper->mappings;
+    stats->max_mappings = mapper->config.max_mappings;
+    stats->max_pages = mapper->config.max_pages;
+    stats->retiring = mapper->retiring.length;
 }

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The lazy map cache behind page directories (internal)
+ * Mappers, buffers and views from inside: the cache of mappings (internal)
  *
- * A map caches extents: ranges of pages of an object, each mapped by one
- * call.  An extent is found by the identity of its object and its page
+ * A mapper caches views: ranges of pages of a buffer, each mapped by one
+ * call.  A view is found by the identity of its buffer and its page
  * range, never by a grant reference: guests recycle those.
  *
- * Extents in use are pinned.  Unpinned ones are kept until the budget wants
- * their pages (least recently used first) or until their object is revoked.
+ * Views that somebody holds are pinned.  The others are idle: they are kept
+ * until the budget wants their pages (least recently used first) or until
+ * their buffer is revoked.
  *
  * Copyright (c) 2026 The Xen PV display and sound for QEMU authors
  */
@@ -17,14 +18,10 @@
 
 #include "hw/xen/xen-pgdir.h"
 
-/* To the public face a map is a "mapper", and a pinned extent is a "view" */
-typedef struct XenPgdirMapper XenGrantMap;
-typedef struct XenPgdirView XenGrantExtent;
-
 /**
  * struct XenGrantLink - link of a ring, or its head
  *
- * Each hit of an idle extent takes it off its list and puts it back, which
+ * Each hit of an idle view takes it off its list and puts it back, which
  * through GQueue's functions would cost more than the lookup.
  */
 typedef struct XenGrantLink XenGrantLink;
@@ -34,7 +31,7 @@ struct XenGrantLink {
 };
 
 /**
- * struct XenGrantPool - extents that share a budget
+ * struct XenGrantPool - views that share a budget
  *
  * @lru: head of the unpinned ones, least recently used first
  * @pages: pages of all of them
@@ -50,15 +47,15 @@ typedef struct XenGrantPool {
  * struct XenPgdirMapper - the cache of one foreign domain
  *
  * @stats: counters; those that describe a state now live in the pools
- * @chunk: pages of the extents that scatter reads and writes go through
- * @extents: set of XenGrantExtent, by their key
- * @direct: extents that are the guest's pages
- * @copies: extents that are host copies, including those left by revocation
- * @windows: extents that lie in memory that the host shares.  They cost
+ * @chunk: pages of the views that scatter reads and writes go through
+ * @views: set of XenPgdirView, by their key
+ * @direct: views that are the guest's pages
+ * @copies: views that are host copies, including those left by revocation
+ * @shared: views that lie in memory that the host shares.  They cost
  *     nothing, and so are never refused.
- * @mappings: areas of memory that all of that takes: one for each extent that
- *     is not a window, and one for each share
- * @owners: objects of which the operation map_page has mapped pages, least
+ * @mappings: areas of memory that all of that takes: one for each view that
+ *     is not in @shared, and one for each share
+ * @owners: buffers of which the operation map_page has mapped pages, least
  *     recently used first
  * @own_pages: these pages
  * @kept: shares (struct XenGrantShare) that nobody uses
@@ -76,10 +73,10 @@ struct XenPgdirMapper {
     XenPgdirStats stats;
     uint32_t refcount;
     uint32_t chunk;
-    GHashTable *extents;
+    GHashTable *views;
     XenGrantPool direct;
     XenGrantPool copies;
-    XenGrantPool windows;
+    XenGrantPool shared;
     uint32_t mappings;
     GQueue owners;
     uint64_t own_pages;
@@ -98,7 +95,7 @@ struct XenPgdirMapper {
  *
  * @addr, @refs, @pages: as the share operation said
  * @writable: by the guest
- * @users: the object whose pages they are, and extents that outlived it
+ * @users: the buffer whose pages they are, and views that outlived it
  * @link: in XenPgdirMapper.kept, while nobody uses them
  */
 typedef struct XenGrantShare {
@@ -110,26 +107,32 @@ typedef struct XenGrantShare {
     GList link;
 } XenGrantShare;
 
-typedef struct XenGrantObject XenGrantObject;
-
 /**
- * struct XenGrantObject - what the protocol calls a buffer; owns its extents
+ * struct XenPgdirBuffer - a buffer; owns its views
  *
- * @on_idle: called when no extent of it is pinned any more, as the last thing
- *     that xen_grant_map_unpin() does; or NULL
+ * @on_idle: called when no view of it is pinned any more, as the last thing
+ *     that xen_grant_view_unpin() does; or NULL
  * @refs: references of the pages, in order; owned; NULL once revoked, or if
  *     the host shares the pages with the guest
- * @share: these pages; it may have more than the object.  NULL if they are
+ * @share: these pages; it may have more than the buffer.  NULL if they are
  *     the guest's, or once revoked.
  * @scattered: the map operation cannot map them as one range
  * @own: by page, where the operation map_page has mapped it, or NULL; and NULL
  *     if it has mapped none
  * @own_pages: how many it has mapped
  * @owner_link: in XenPgdirMapper.owners, while it has
+ * @size: bytes
+ * @live: it was not revoked, and does not retire
+ * @shared: the pages are the host's
+ * @retiring: it is in XenPgdirMapper.retiring, by @link, and has a reference
+ *     for that
+ * @deadline, @retired, @opaque: from xen_pgdir_buffer_retire()
+ *
+ * The cache knows nothing of what comes behind @views.
  */
-struct XenGrantObject {
-    XenGrantMap *map;
-    void (*on_idle)(XenGrantObject *object);
+struct XenPgdirBuffer {
+    XenPgdirMapper *mapper;
+    void (*on_idle)(XenPgdirBuffer *buffer);
     uint32_t *refs;
     uint32_t pages;
     bool writable;
@@ -138,23 +141,33 @@ struct XenGrantObject {
     uint8_t **own;
     uint32_t own_pages;
     GList owner_link;
-    GQueue extents;
+    GQueue views;
+    uint64_t size;
+    uint32_t refcount;
+    bool live;
+    bool shared;
+    bool retiring;
+    uint64_t deadline;
+    XenPgdirRetired retired;
+    void *opaque;
+    GList link;
 };
 
 typedef struct XenGrantKey {
-    const XenGrantObject *object;
+    const XenPgdirBuffer *buffer;
     uint32_t first;
     uint32_t count;
 } XenGrantKey;
 
 /**
- * struct XenPgdirView - an extent
+ * struct XenPgdirView - a view
  *
- * @key: must be first, as the hash table takes an extent for its key
- * @object: where it belongs, or NULL after revocation; then the extent is
- *     out of the cache, has a reference to @map, and goes with its last pin
+ * @key: must be first, as the hash table takes a view for its key
+ * @buffer: where it belongs, or NULL after revocation; then the view is
+ *     out of the cache, has a reference to @mapper, and goes with its last
+ *     pin
  * @pool: which budget it counts in, and so what it is
- * @share: what it lies in, once the object that shared it was revoked
+ * @share: what it lies in, once the buffer that shared it was revoked
  * @lost: the address was taken from it; nothing is left to free
  * @filled: a copy has been what the pages were
  */
@@ -164,146 +177,147 @@ struct XenPgdirView {
     bool lost;
     bool filled;
     void *addr;
-    XenGrantMap *map;
-    XenGrantObject *object;
+    XenPgdirMapper *mapper;
+    XenPgdirBuffer *buffer;
     XenGrantPool *pool;
     XenGrantShare *share;
     XenGrantLink lru_link;
-    GList object_link;
+    GList buffer_link;
 };
 
-/** xen_grant_map_hash: hash of a XenGrantKey */
-guint xen_grant_map_hash(gconstpointer key);
+/** xen_grant_key_hash: hash of a XenGrantKey */
+guint xen_grant_key_hash(gconstpointer key);
 
-/** xen_grant_map_equal: whether two XenGrantKey are the same */
-gboolean xen_grant_map_equal(gconstpointer a, gconstpointer b);
+/** xen_grant_key_equal: whether two XenGrantKey are the same */
+gboolean xen_grant_key_equal(gconstpointer a, gconstpointer b);
 
 /**
- * xen_grant_map_fail: remember an error for xen_pgdir_mapper_error()
+ * xen_grant_mapper_fail: remember an error for xen_pgdir_mapper_error()
  * @status: a negative errno value
  * @cause: XEN_PGDIR_CAUSE_...
  * @format: what to say of it
  *
  * Returns: @status.
  */
-int32_t G_GNUC_PRINTF(4, 5) xen_grant_map_fail(XenGrantMap *map,
-                                               int32_t status, uint32_t cause,
-                                               const char *format, ...);
+int32_t G_GNUC_PRINTF(4, 5) xen_grant_mapper_fail(XenPgdirMapper *mapper,
+                                                  int32_t status,
+                                                  uint32_t cause,
+                                                  const char *format, ...);
 
-/** xen_grant_map_no_memory: the same for memory: -ENOMEM */
-int32_t xen_grant_map_no_memory(XenGrantMap *map);
+/** xen_grant_mapper_no_memory: the same for memory: -ENOMEM */
+int32_t xen_grant_mapper_no_memory(XenPgdirMapper *mapper);
 
-/** xen_grant_map_new: make an empty cache; arguments are valid */
-XenGrantMap *xen_grant_map_new(const XenPgdirGrantOps *ops, void *opaque,
-                               const XenPgdirConfig *config);
+/** xen_grant_mapper_new: make an empty cache; arguments are valid */
+XenPgdirMapper *xen_grant_mapper_new(const XenPgdirGrantOps *ops, void *opaque,
+                                     const XenPgdirConfig *config);
 
-/** xen_grant_map_ref: take one more reference; objects need one each */
-XenGrantMap *xen_grant_map_ref(XenGrantMap *map);
+/** xen_grant_mapper_ref: take one more reference; buffers need one each */
+XenPgdirMapper *xen_grant_mapper_ref(XenPgdirMapper *mapper);
 
-/** xen_grant_map_unref: drop a reference; no object is left at the last */
-void xen_grant_map_unref(XenGrantMap *map);
+/** xen_grant_mapper_unref: drop a reference; no buffer is left at the last */
+void xen_grant_mapper_unref(XenPgdirMapper *mapper);
 
-/** xen_grant_map_trim: unmap and free all that is not pinned */
-void xen_grant_map_trim(XenGrantMap *map);
+/** xen_grant_mapper_trim: unmap and free all that is not pinned */
+void xen_grant_mapper_trim(XenPgdirMapper *mapper);
 
-/** xen_grant_map_stats: read the counters, all of them */
-void xen_grant_map_stats(const XenGrantMap *map, XenPgdirStats *stats);
+/** xen_grant_mapper_stats: read the counters, all of them */
+void xen_grant_mapper_stats(const XenPgdirMapper *mapper, XenPgdirStats *stats);
 
 /**
- * xen_grant_map_page: map a reference past the cache, to look at it ourselves
+ * xen_grant_mapper_map_page: map a reference past the cache, for ourselves
  *
- * Unpinned extents are given up when the operation lacks room.
+ * Unpinned views are given up when the operation lacks room.
  *
  * Returns: 0 or a negative errno value.
  */
-int32_t xen_grant_map_page(XenGrantMap *map, uint32_t ref, bool writable,
-                           void **addr);
+int32_t xen_grant_mapper_map_page(XenPgdirMapper *mapper, uint32_t ref,
+                                  bool writable, void **addr);
 
 /**
- * xen_grant_map_full: a limit leaves no room: remember which
+ * xen_grant_mapper_full: a limit leaves no room: remember which
  * @limit: XEN_PGDIR_FULL_...
  *
  * Returns: -ENOSPC.
  */
-int32_t xen_grant_map_full(XenGrantMap *map, uint32_t limit);
+int32_t xen_grant_mapper_full(XenPgdirMapper *mapper, uint32_t limit);
 
 /**
- * xen_grant_map_make_room: make room for one more mapping
+ * xen_grant_mapper_make_room: make room for one more mapping
  *
- * Unpinned extents are given up for it.
+ * Unpinned views are given up for it.
  *
  * Returns: 0, or -ENOSPC when all are pinned.
  */
-int32_t xen_grant_map_make_room(XenGrantMap *map);
+int32_t xen_grant_mapper_make_room(XenPgdirMapper *mapper);
 
-/** xen_grant_map_unmap_pages: undo xen_grant_map_page(), and others */
-void xen_grant_map_unmap_pages(XenGrantMap *map, void *addr,
-                               const uint32_t *refs, uint32_t count);
+/** xen_grant_mapper_unmap_pages: undo that, and other mappings */
+void xen_grant_mapper_unmap_pages(XenPgdirMapper *mapper, void *addr,
+                                  const uint32_t *refs, uint32_t count);
 
 /**
- * xen_grant_map_object_init: make an object
- * @object: storage that stays in place until the object is revoked
- * @map: its cache; takes a reference
- * @refs: allocated with g_malloc() or relatives; becomes the object's
+ * xen_grant_buffer_init: make a buffer
+ * @buffer: storage that stays in place until the buffer is revoked
+ * @mapper: its cache; takes a reference
+ * @refs: allocated with g_malloc() or relatives; becomes the buffer's
  * @pages: how many
  * @writable: how to map them
  */
-void xen_grant_map_object_init(XenGrantObject *object, XenGrantMap *map,
-                               uint32_t *refs, uint32_t pages, bool writable);
+void xen_grant_buffer_init(XenPgdirBuffer *buffer, XenPgdirMapper *mapper,
+                           uint32_t *refs, uint32_t pages, bool writable);
 
 /**
- * xen_grant_map_object_init_shared: make an object of pages of the host's
- * @object: storage that stays in place until the object is revoked
- * @map: its cache; takes a reference
+ * xen_grant_buffer_init_shared: make a buffer of pages of the host's
+ * @buffer: storage that stays in place until the buffer is revoked
+ * @mapper: its cache; takes a reference
  * @pages: how many
- * @share: from xen_grant_share_get(); its reference becomes the object's
+ * @share: from xen_grant_share_get(); its reference becomes the buffer's
  */
-void xen_grant_map_object_init_shared(XenGrantObject *object,
-                                      XenGrantMap *map, uint32_t pages,
-                                      XenGrantShare *share);
+void xen_grant_buffer_init_shared(XenPgdirBuffer *buffer,
+                                  XenPgdirMapper *mapper, uint32_t pages,
+                                  XenGrantShare *share);
 
 /**
- * xen_grant_map_object_drop_idle: unmap what nobody pins
+ * xen_grant_buffer_drop_idle: unmap what nobody pins
  *
  * Returns: whether something is pinned.
  */
-bool xen_grant_map_object_drop_idle(XenGrantObject *object);
+bool xen_grant_buffer_drop_idle(XenPgdirBuffer *buffer);
 
-/** xen_grant_map_object_revoke: unmap all of it, see xen-pgdir.h */
-void xen_grant_map_object_revoke(XenGrantObject *object);
+/** xen_grant_buffer_revoke: unmap all of it, see xen-pgdir.h */
+void xen_grant_buffer_revoke(XenPgdirBuffer *buffer);
 
-/** xen_grant_map_object_clear: revoke and let go of the map */
-void xen_grant_map_object_clear(XenGrantObject *object);
+/** xen_grant_buffer_clear: revoke and let go of the mapper */
+void xen_grant_buffer_clear(XenPgdirBuffer *buffer);
 
 /**
- * xen_grant_map_pin: pin the extent of a range of pages, making it if needed
- * @object: not revoked
+ * xen_grant_buffer_pin: pin the view of a range of pages, making it if needed
+ * @buffer: not revoked
  * @first: first page
- * @count: pages, not 0; the range lies within the object
- * @extent: where to store the extent
+ * @count: pages, not 0; the range lies within the buffer
+ * @view: where to store the view
  *
  * Returns: 0, -ENOSPC when pinned pages leave no room, -ENOMEM, or what the
  * map operation returned.
  */
-int32_t xen_grant_map_pin(XenGrantObject *object, uint32_t first,
-                          uint32_t count, XenGrantExtent **extent);
+int32_t xen_grant_buffer_pin(XenPgdirBuffer *buffer, uint32_t first,
+                             uint32_t count, XenPgdirView **view);
 
-/** xen_grant_map_unpin: drop a pin */
-void xen_grant_map_unpin(XenGrantExtent *extent);
+/** xen_grant_view_unpin: drop a pin */
+void xen_grant_view_unpin(XenPgdirView *view);
 
-/** xen_grant_map_is_copy: whether an extent is not the guest's own memory */
-bool xen_grant_map_is_copy(const XenGrantExtent *extent);
+/** xen_grant_view_is_copy: whether a view is not the guest's own memory */
+bool xen_grant_view_is_copy(const XenPgdirView *view);
 
-/** xen_grant_is_window: whether an extent is memory that the host shares */
-static inline bool xen_grant_is_window(const XenGrantExtent *extent)
+/** xen_grant_view_is_shared: whether a view is memory that the host shares */
+static inline bool xen_grant_view_is_shared(const XenPgdirView *view)
 {
-    return extent->pool == &extent->map->windows;
+    return view->pool == &view->mapper->shared;
 }
 
-/** xen_grant_bytes: the size of an extent */
-static inline size_t xen_grant_bytes(const XenGrantExtent *extent)
+/** xen_grant_view_bytes: the size of a view */
+static inline size_t xen_grant_view_bytes(const XenPgdirView *view)
 {
-    return (size_t)extent->key.count * XEN_PGDIR_PAGE_SIZE;
+    return (size_t)view->key.count * XEN_PGDIR_PAGE_SIZE;
 }
 
 /**
@@ -316,48 +330,48 @@ static inline size_t xen_grant_bytes(const XenGrantExtent *extent)
 void *xen_grant_host_pages(void *addr, size_t size);
 
 /**
- * xen_grant_detach: make a pinned extent whose object is revoked one of its own
- * @extent: the extent; takes a reference to its map
+ * xen_grant_view_detach: make a pinned view of a revoked buffer one of its own
+ * @view: the view; takes a reference to its mapper
  *
  * Those who look at the guest's pages go on with a copy at the same address.
- * The caller takes the extent out of the cache.
+ * The caller takes the view out of the cache.
  */
-void xen_grant_detach(XenGrantExtent *extent);
+void xen_grant_view_detach(XenPgdirView *view);
 
-/** xen_grant_free_detached: free such an extent: the last pin is gone */
-void xen_grant_free_detached(XenGrantExtent *extent);
+/** xen_grant_view_free_detached: free such a view: the last pin is gone */
+void xen_grant_view_free_detached(XenPgdirView *view);
 
 /**
- * xen_grant_map_own: find a page by the operation map_page, which there is
- * @object: not revoked
+ * xen_grant_buffer_own: find a page by the operation map_page, which there is
+ * @buffer: not revoked
  * @page: the page
  * @addr: where to store its address, which holds until the next such call
  *
  * The page stays mapped until the budget wants it.
  *
- * Returns: as xen_grant_map_pin().
+ * Returns: as xen_grant_buffer_pin().
  */
-int32_t xen_grant_map_own(XenGrantObject *object, uint32_t page,
-                          uint8_t **addr);
+int32_t xen_grant_buffer_own(XenPgdirBuffer *buffer, uint32_t page,
+                             uint8_t **addr);
 
-/** xen_grant_map_sync: bring a copy up to date; otherwise do nothing */
-int32_t xen_grant_map_sync(XenGrantExtent *extent);
+/** xen_grant_view_sync: bring a copy up to date; otherwise do nothing */
+int32_t xen_grant_view_sync(XenPgdirView *view);
 
-/** xen_grant_map_flush: write a copy, whose object lives, to its pages */
-int32_t xen_grant_map_flush(XenGrantExtent *extent);
+/** xen_grant_view_flush: write a copy, whose buffer lives, to its pages */
+int32_t xen_grant_view_flush(XenPgdirView *view);
 
 /**
- * xen_grant_map_copy: copy bytes out of an object, or into it
- * @object: not revoked
- * @offset: first byte; the range lies within the object
+ * xen_grant_buffer_copy: copy bytes out of a buffer, or into it
+ * @buffer: not revoked
+ * @offset: first byte; the range lies within the buffer
  * @dst: where to copy @length bytes to, or NULL
  * @src: if @dst is NULL: where to copy them from
  * @length: bytes
  *
- * Returns: as xen_grant_map_pin().
+ * Returns: as xen_grant_buffer_pin().
  */
-int32_t xen_grant_map_copy(XenGrantObject *object, uint64_t offset,
-                           void *dst, const void *src, uint64_t length);
+int32_t xen_grant_buffer_copy(XenPgdirBuffer *buffer, uint64_t offset,
+                              void *dst, const void *src, uint64_t length);
 
 /**
  * xen_grant_share_room: whether the host may share @pages more
@@ -365,27 +379,27 @@ int32_t xen_grant_map_copy(XenGrantObject *object, uint64_t offset,
  * Returns: 0; -EOPNOTSUPP; or -ENOSPC when what is in use already leaves no
  * room in the budget.
  */
-int32_t xen_grant_share_room(XenGrantMap *map, uint32_t pages);
+int32_t xen_grant_share_room(XenPgdirMapper *mapper, uint32_t pages);
 
 /**
  * xen_grant_share_get: get zeroed pages that are shared with the guest
- * @map: its cache; xen_grant_share_room() said yes
+ * @mapper: its cache; xen_grant_share_room() said yes
  * @pages: how many
  * @writable: whether the guest may write them
  * @share: where to store them; they may be more
  *
  * Returns: 0, -ENOSPC, -ENOMEM, or what the share operation returned.
  */
-int32_t xen_grant_share_get(XenGrantMap *map, uint32_t pages, bool writable,
-                            XenGrantShare **share);
+int32_t xen_grant_share_get(XenPgdirMapper *mapper, uint32_t pages,
+                            bool writable, XenGrantShare **share);
 
 /** xen_grant_share_ref: take one more reference */
 XenGrantShare *xen_grant_share_ref(XenGrantShare *share);
 
 /** xen_grant_share_unref: drop one; with the last the guest's next has them */
-void xen_grant_share_unref(XenGrantMap *map, XenGrantShare *share);
+void xen_grant_share_unref(XenPgdirMapper *mapper, XenGrantShare *share);
 
 /** xen_grant_share_clear: unshare what nobody uses: the mapper goes */
-void xen_grant_share_clear(XenGrantMap *map);
+void xen_grant_share_clear(XenPgdirMapper *mapper);
 
 #endif /* HW_XEN_PGDIR_GRANT_MAP_H */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What becomes of pinned extents whose object is revoked
+ * What becomes of pinned views whose buffer is revoked
  *
  * Copyright (c) 2026 The Xen PV display and sound for QEMU authors
  */
@@ -53,65 +53,66 @@ static bool put_copy(void *addr, size_t size, void *copy)
 }
 
 /*
- * Put anonymous memory of the same content where an extent is mapped; returns
+ * Put anonymous memory of the same content where a view is mapped; returns
  * false if the address went to somebody else
  */
-static bool replace_pages(XenGrantExtent *extent)
+static bool replace_pages(XenPgdirView *view)
 {
-    XenGrantMap *map = extent->map;
-    const uint32_t *refs = extent->object->refs + extent->key.first;
-    uint32_t count = extent->key.count;
-    size_t size = xen_grant_bytes(extent);
+    XenPgdirMapper *mapper = view->mapper;
+    const uint32_t *refs = view->buffer->refs + view->key.first;
+    uint32_t count = view->key.count;
+    size_t size = xen_grant_view_bytes(view);
     void *copy = xen_grant_host_pages(NULL, size);
     int32_t ret = -ENOMEM;
 
     if (copy) {
-        memcpy(copy, extent->addr, size);
+        memcpy(copy, view->addr, size);
     }
-    if (copy && map->ops.replace) {
-        ret = map->ops.replace(map->opaque, extent->addr, refs, count, copy);
+    if (copy && mapper->ops.replace) {
+        ret = mapper->ops.replace(mapper->opaque, view->addr, refs, count,
+                                  copy);
     }
     if (ret == 0 || ret == 1) {
-        map->stats.unmap_calls++;
+        mapper->stats.unmap_calls++;
     } else {
-        xen_grant_map_unmap_pages(map, extent->addr, refs, count);
+        xen_grant_mapper_unmap_pages(mapper, view->addr, refs, count);
     }
-    return ret == 0 || put_copy(extent->addr, size, copy);
+    return ret == 0 || put_copy(view->addr, size, copy);
 }
 
-void xen_grant_detach(XenGrantExtent *extent)
+void xen_grant_view_detach(XenPgdirView *view)
 {
-    XenGrantMap *map = extent->map;
+    XenPgdirMapper *mapper = view->mapper;
 
-    xen_grant_map_ref(map);
-    if (xen_grant_is_window(extent)) {
+    xen_grant_mapper_ref(mapper);
+    if (xen_grant_view_is_shared(view)) {
         /* These pages were never the guest's to take away */
-        extent->share = xen_grant_share_ref(extent->object->share);
-    } else if (extent->pool == &map->direct) {
-        map->stats.revocations++;
-        extent->lost = !replace_pages(extent);
-        map->stats.lost += extent->lost;
-        map->direct.pages -= extent->key.count;
-        map->direct.pinned -= extent->key.count;
-        map->copies.pages += extent->key.count;
-        map->copies.pinned += extent->key.count;
-        extent->pool = &map->copies;
+        view->share = xen_grant_share_ref(view->buffer->share);
+    } else if (view->pool == &mapper->direct) {
+        mapper->stats.revocations++;
+        view->lost = !replace_pages(view);
+        mapper->stats.lost += view->lost;
+        mapper->direct.pages -= view->key.count;
+        mapper->direct.pinned -= view->key.count;
+        mapper->copies.pages += view->key.count;
+        mapper->copies.pinned += view->key.count;
+        view->pool = &mapper->copies;
     }
 }
 
-void xen_grant_free_detached(XenGrantExtent *extent)
+void xen_grant_view_free_detached(XenPgdirView *view)
 {
-    XenGrantMap *map = extent->map;
+    XenPgdirMapper *mapper = view->mapper;
 
-    extent->pool->pages -= extent->key.count;
-    if (extent->share) {
-        xen_grant_share_unref(map, extent->share);
+    view->pool->pages -= view->key.count;
+    if (view->share) {
+        xen_grant_share_unref(mapper, view->share);
     } else {
-        map->mappings--;
-        if (!extent->lost) {
-            munmap(extent->addr, xen_grant_bytes(extent));
+        mapper->mappings--;
+        if (!view->lost) {
+            munmap(view->addr, xen_grant_view_bytes(view));
         }
     }
-    g_free(extent);
-    xen_grant_map_unref(map);
+    g_free(view);
+    xen_grant_mapper_unref(mapper);
 }

@@ -18,7 +18,7 @@
 #include "qemu/osdep.h"
 #include "grant-map.h"
 
-static int32_t share_new(XenGrantMap *map, uint32_t pages, bool writable,
+static int32_t share_new(XenPgdirMapper *mapper, uint32_t pages, bool writable,
                          XenGrantShare **share)
 {
     g_autofree uint32_t *refs = g_try_new(uint32_t, pages);
@@ -26,17 +26,18 @@ static int32_t share_new(XenGrantMap *map, uint32_t pages, bool writable,
     int32_t ret;
 
     if (!refs) {
-        return xen_grant_map_no_memory(map);
+        return xen_grant_mapper_no_memory(mapper);
     }
-    ret = map->ops.share(map->opaque, pages, writable, refs, &addr);
+    ret = mapper->ops.share(mapper->opaque, pages, writable, refs, &addr);
     if (ret) {
-        map->full = 0;
+        mapper->full = 0;
         return ret > 0 ?
-            xen_grant_map_fail(map, -EIO, XEN_PGDIR_CAUSE_CALLER,
-                               "the share operation returned %" PRId32, ret) :
-            xen_grant_map_fail(map, ret, XEN_PGDIR_CAUSE_HOST,
-                               "cannot share %" PRIu32 " pages: %s", pages,
-                               g_strerror(-ret));
+            xen_grant_mapper_fail(mapper, -EIO, XEN_PGDIR_CAUSE_CALLER,
+                                  "the share operation returned %" PRId32,
+                                  ret) :
+            xen_grant_mapper_fail(mapper, ret, XEN_PGDIR_CAUSE_HOST,
+                                  "cannot share %" PRIu32 " pages: %s", pages,
+                                  g_strerror(-ret));
     }
     *share = g_new0(XenGrantShare, 1);
     (*share)->addr = addr;
@@ -44,17 +45,17 @@ static int32_t share_new(XenGrantMap *map, uint32_t pages, bool writable,
     (*share)->pages = pages;
     (*share)->writable = writable;
     (*share)->link.data = *share;
-    map->mappings++;
+    mapper->mappings++;
     return 0;
 }
 
 /* An idle share is no longer one */
-static void share_free(XenGrantMap *map, XenGrantShare *share)
+static void share_free(XenPgdirMapper *mapper, XenGrantShare *share)
 {
-    g_queue_unlink(&map->kept, &share->link);
-    map->kept_pages -= share->pages;
-    map->ops.unshare(map->opaque, share->addr, share->refs, share->pages);
-    map->mappings--;
+    g_queue_unlink(&mapper->kept, &share->link);
+    mapper->kept_pages -= share->pages;
+    mapper->ops.unshare(mapper->opaque, share->addr, share->refs, share->pages);
+    mapper->mappings--;
     g_free(share->refs);
     g_free(share);
 }
@@ -69,13 +70,13 @@ static uint32_t kind_of(bool writable)
 }
 
 /* The smallest idle share of @least to @most pages, of these kinds, or NULL */
-static XenGrantShare *find_kept(XenGrantMap *map, uint32_t kinds,
+static XenGrantShare *find_kept(XenPgdirMapper *mapper, uint32_t kinds,
                                 uint64_t least, uint64_t most)
 {
     XenGrantShare *found = NULL;
     GList *link;
 
-    for (link = map->kept.head; link; link = link->next) {
+    for (link = mapper->kept.head; link; link = link->next) {
         XenGrantShare *share = link->data;
 
         if ((kinds & kind_of(share->writable)) &&
@@ -88,80 +89,81 @@ static XenGrantShare *find_kept(XenGrantMap *map, uint32_t kinds,
 }
 
 /* Give the smallest idle share up; returns whether that was possible */
-static bool give_up(XenGrantMap *map)
+static bool give_up(XenPgdirMapper *mapper)
 {
-    XenGrantShare *share = find_kept(map, SHARE_READ | SHARE_WRITE, 1,
+    XenGrantShare *share = find_kept(mapper, SHARE_READ | SHARE_WRITE, 1,
                                      UINT32_MAX);
 
     if (!share ||
-        map->abandoned_pages + share->pages > map->config.max_pages) {
+        mapper->abandoned_pages + share->pages > mapper->config.max_pages) {
         return false;
     }
-    map->abandoned_pages += share->pages;
-    share_free(map, share);
+    mapper->abandoned_pages += share->pages;
+    share_free(mapper, share);
     return true;
 }
 
-static bool has_room(const XenGrantMap *map, uint32_t pages)
+static bool has_room(const XenPgdirMapper *mapper, uint32_t pages)
 {
-    return map->shared_pages + map->kept_pages + pages <=
-           map->config.max_pages;
+    return mapper->shared_pages + mapper->kept_pages + pages <=
+           mapper->config.max_pages;
 }
 
-int32_t xen_grant_share_room(XenGrantMap *map, uint32_t pages)
+int32_t xen_grant_share_room(XenPgdirMapper *mapper, uint32_t pages)
 {
-    if (!map->ops.share) {
-        return xen_grant_map_fail(map, -EOPNOTSUPP, XEN_PGDIR_CAUSE_CALLER,
-                                  "the mapper cannot share pages");
+    if (!mapper->ops.share) {
+        return xen_grant_mapper_fail(mapper, -EOPNOTSUPP,
+                                     XEN_PGDIR_CAUSE_CALLER,
+                                     "the mapper cannot share pages");
     }
-    if (map->shared_pages + pages > map->config.max_pages) {
-        return xen_grant_map_full(map, XEN_PGDIR_FULL_PAGES);
+    if (mapper->shared_pages + pages > mapper->config.max_pages) {
+        return xen_grant_mapper_full(mapper, XEN_PGDIR_FULL_PAGES);
     }
     return 0;
 }
 
 /* Pages that were never the guest's, at the cost of idle ones if need be */
-static int32_t share_more(XenGrantMap *map, uint32_t pages, bool writable,
+static int32_t share_more(XenPgdirMapper *mapper, uint32_t pages, bool writable,
                           XenGrantShare **share)
 {
     int32_t ret;
 
     while (true) {
-        ret = has_room(map, pages) ? xen_grant_map_make_room(map)
-                                   : xen_grant_map_full(map,
-                                                        XEN_PGDIR_FULL_PAGES);
+        ret = has_room(mapper, pages)
+              ? xen_grant_mapper_make_room(mapper)
+              : xen_grant_mapper_full(mapper, XEN_PGDIR_FULL_PAGES);
         if (ret == 0) {
             break;
         }
-        if (!give_up(map)) {
+        if (!give_up(mapper)) {
             return ret;
         }
     }
-    ret = share_new(map, pages, writable, share);
+    ret = share_new(mapper, pages, writable, share);
     if (ret == 0) {
-        map->shared_pages += pages;
+        mapper->shared_pages += pages;
     }
     return ret;
 }
 
-int32_t xen_grant_share_get(XenGrantMap *map, uint32_t pages, bool writable,
-                            XenGrantShare **share)
+int32_t xen_grant_share_get(XenPgdirMapper *mapper, uint32_t pages,
+                            bool writable, XenGrantShare **share)
 {
     uint32_t kind = kind_of(writable);
-    XenGrantShare *kept = find_kept(map, kind, pages, 2ull * pages);
+    XenGrantShare *kept = find_kept(mapper, kind, pages, 2ull * pages);
     int32_t ret;
 
-    if (!kept && !has_room(map, pages)) {
-        kept = find_kept(map, kind, pages, UINT32_MAX);
+    if (!kept && !has_room(mapper, pages)) {
+        kept = find_kept(mapper, kind, pages, UINT32_MAX);
     }
     if (kept) {
-        g_queue_unlink(&map->kept, &kept->link);
-        map->kept_pages -= kept->pages;
-        map->shared_pages += kept->pages;
+        g_queue_unlink(&mapper->kept, &kept->link);
+        mapper->kept_pages -= kept->pages;
+        mapper->shared_pages += kept->pages;
         memset(kept->addr, 0, (size_t)pages * XEN_PGDIR_PAGE_SIZE);
         *share = kept;
     } else {
-        ret = share_more(map, pages, writable, share);
+        ret = share_more(mapper, pages, writable, share);
         if (ret) {
             return ret;
         }
@@ -176,19 +178,19 @@ XenGrantShare *xen_grant_share_ref(XenGrantShare *share)
     return share;
 }
 
-void xen_grant_share_unref(XenGrantMap *map, XenGrantShare *share)
+void xen_grant_share_unref(XenPgdirMapper *mapper, XenGrantShare *share)
 {
     if (--share->users > 0) {
         return;
     }
-    map->shared_pages -= share->pages;
-    map->kept_pages += share->pages;
-    g_queue_push_tail_link(&map->kept, &share->link);
+    mapper->shared_pages -= share->pages;
+    mapper->kept_pages += share->pages;
+    g_queue_push_tail_link(&mapper->kept, &share->link);
 }
 
-void xen_grant_share_clear(XenGrantMap *map)
+void xen_grant_share_clear(XenPgdirMapper *mapper)
 {
-    while (map->kept.head) {
-        share_free(map, map->kept.head->data);
+    while (mapper->kept.head) {
+        share_free(mapper, mapper->kept.head->data);
     }
 }

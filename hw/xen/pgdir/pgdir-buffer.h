@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The buffer that the public functions share (internal)
+ * What the public functions of buffers share (internal)
  *
  * Copyright (c) 2026 The Xen PV display and sound for QEMU authors
  */
@@ -9,30 +9,6 @@
 #define HW_XEN_PGDIR_PGDIR_BUFFER_H
 
 #include "grant-map.h"
-
-/**
- * struct XenPgdirBuffer - a buffer
- *
- * @object: its pages
- * @size: bytes
- * @live: it was not revoked, and does not retire
- * @shared: the pages are the host's
- * @retiring: it is in XenPgdirMapper.retiring, by @link, and has a reference
- *     for that
- * @deadline, @retired, @opaque: from xen_pgdir_buffer_retire()
- */
-struct XenPgdirBuffer {
-    XenGrantObject object;
-    uint64_t size;
-    uint32_t refcount;
-    bool live;
-    bool shared;
-    bool retiring;
-    uint64_t deadline;
-    XenPgdirRetired retired;
-    void *opaque;
-    GList link;
-};
 
 /** xen_grant_buffer_refuse: say why a window may not be looked at */
 int32_t xen_grant_buffer_refuse(const XenPgdirBuffer *buffer, uint64_t offset,
@@ -46,7 +22,7 @@ int32_t xen_grant_buffer_refuse(const XenPgdirBuffer *buffer, uint64_t offset,
 static inline int32_t xen_grant_buffer_check(const XenPgdirBuffer *buffer,
                                              uint64_t offset, uint64_t length)
 {
-    uint64_t end = (uint64_t)buffer->object.pages * XEN_PGDIR_PAGE_SIZE;
+    uint64_t end = (uint64_t)buffer->pages * XEN_PGDIR_PAGE_SIZE;
 
     if (G_LIKELY(buffer->live && length && offset < end &&
                  length <= end - offset)) {

@@ -8,40 +8,40 @@
 #include "qemu/osdep.h"
 #include "grant-map.h"
 
-int32_t xen_grant_map_fail(XenGrantMap *map, int32_t status, uint32_t cause,
-                           const char *format, ...)
+int32_t xen_grant_mapper_fail(XenPgdirMapper *mapper, int32_t status,
+                              uint32_t cause, const char *format, ...)
 {
     va_list ap;
 
     va_start(ap, format);
-    g_vsnprintf(map->message, sizeof(map->message), format, ap);
+    g_vsnprintf(mapper->message, sizeof(mapper->message), format, ap);
     va_end(ap);
-    map->error.status = status;
-    map->error.cause = cause;
-    map->error.limit = 0;
+    mapper->error.status = status;
+    mapper->error.cause = cause;
+    mapper->error.limit = 0;
     return status;
 }
 
-int32_t xen_grant_map_no_memory(XenGrantMap *map)
+int32_t xen_grant_mapper_no_memory(XenPgdirMapper *mapper)
 {
-    return xen_grant_map_fail(map, -ENOMEM, XEN_PGDIR_CAUSE_HOST,
-                              "no memory");
+    return xen_grant_mapper_fail(mapper, -ENOMEM, XEN_PGDIR_CAUSE_HOST,
+                                 "no memory");
 }
 
 /* Failures of this kind may be many: see find_pinned() */
-int32_t xen_grant_map_full(XenGrantMap *map, uint32_t limit)
+int32_t xen_grant_mapper_full(XenPgdirMapper *mapper, uint32_t limit)
 {
     if (limit == XEN_PGDIR_FULL_PAGES) {
-        xen_grant_map_fail(map, -ENOSPC, XEN_PGDIR_CAUSE_BUDGET,
-                           "max_pages is reached: %" PRIu32,
-                           map->config.max_pages);
+        xen_grant_mapper_fail(mapper, -ENOSPC, XEN_PGDIR_CAUSE_BUDGET,
+                              "max_pages is reached: %" PRIu32,
+                              mapper->config.max_pages);
     } else {
-        xen_grant_map_fail(map, -ENOSPC, XEN_PGDIR_CAUSE_BUDGET,
-                           "max_mappings is reached: %" PRIu32,
-                           map->config.max_mappings);
+        xen_grant_mapper_fail(mapper, -ENOSPC, XEN_PGDIR_CAUSE_BUDGET,
+                              "max_mappings is reached: %" PRIu32,
+                              mapper->config.max_mappings);
     }
-    map->error.limit = limit;
-    map->full = limit;
+    mapper->error.limit = limit;
+    mapper->full = limit;
     return -ENOSPC;
 }
 

@@ -12,9 +12,9 @@
 /* Pages of a piece: they start at multiples of that, to be found again */
 static uint64_t pages_of_piece(const XenPgdirBuffer *buffer)
 {
-    uint32_t limit = buffer->object.map->config.max_map_count;
+    uint32_t limit = buffer->mapper->config.max_map_count;
 
-    return limit && !buffer->shared ? limit : buffer->object.pages;
+    return limit && !buffer->shared ? limit : buffer->pages;
 }
 
 int32_t xen_pgdir_buffer_view_iov(XenPgdirBuffer *buffer, uint64_t offset,
@@ -34,10 +34,10 @@ int32_t xen_pgdir_buffer_view_iov(XenPgdirBuffer *buffer, uint64_t offset,
     pieces = (end - 1) / piece - offset / piece + 1;
     if (pieces > max) {
         *count = pieces;
-        return xen_grant_map_fail(buffer->object.map, -ENOBUFS,
-                                  XEN_PGDIR_CAUSE_CALLER,
-                                  "%" PRIu64 " pieces are more than %" PRIu32,
-                                  pieces, max);
+        return xen_grant_mapper_fail(buffer->mapper, -ENOBUFS,
+                                     XEN_PGDIR_CAUSE_CALLER,
+                                     "%" PRIu64 " pieces are more than %"
+                                     PRIu32, pieces, max);
     }
     for (at = offset; at < end; at += n) {
         n = MIN(end - at, piece - at % piece);

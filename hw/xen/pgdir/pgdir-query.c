@@ -20,7 +20,7 @@ uint64_t xen_pgdir_buffer_size(const XenPgdirBuffer *buffer)
 
 uint32_t xen_pgdir_buffer_pages(const XenPgdirBuffer *buffer)
 {
-    return buffer->object.pages;
+    return buffer->pages;
 }
 
 uint32_t xen_pgdir_buffer_state(const XenPgdirBuffer *buffer)
@@ -34,7 +34,7 @@ uint32_t xen_pgdir_buffer_state(const XenPgdirBuffer *buffer)
 
 int32_t xen_pgdir_buffer_is_writable(const XenPgdirBuffer *buffer)
 {
-    return buffer->object.writable;
+    return buffer->writable;
 }
 
 int32_t xen_pgdir_buffer_is_shared(const XenPgdirBuffer *buffer)
@@ -44,19 +44,18 @@ int32_t xen_pgdir_buffer_is_shared(const XenPgdirBuffer *buffer)
 
 XenPgdirMapper *xen_pgdir_buffer_mapper(const XenPgdirBuffer *buffer)
 {
-    return buffer->object.map;
+    return buffer->mapper;
 }
 
 int32_t xen_pgdir_buffer_refs(const XenPgdirBuffer *buffer, uint32_t first,
                               uint32_t count, uint32_t *refs)
 {
-    const XenGrantObject *object = &buffer->object;
     int32_t ret = xen_grant_buffer_check(buffer,
                                          (uint64_t)first * XEN_PGDIR_PAGE_SIZE,
                                          (uint64_t)count * XEN_PGDIR_PAGE_SIZE);
 
     if (ret == 0) {
-        memcpy(refs, (object->share ? object->share->refs : object->refs) +
+        memcpy(refs, (buffer->share ? buffer->share->refs : buffer->refs) +
                      first, count * sizeof(*refs));
     }
     return ret;
@@ -66,28 +65,28 @@ int32_t xen_grant_buffer_refuse(const XenPgdirBuffer *buffer, uint64_t offset,
                                 uint64_t length)
 {
     if (!buffer->live) {
-        return xen_grant_map_fail(buffer->object.map, -ESTALE,
-                                  XEN_PGDIR_CAUSE_CALLER, "the buffer %s",
-                                  buffer->retiring ? "retires"
-                                                   : "was revoked");
+        return xen_grant_mapper_fail(buffer->mapper, -ESTALE,
+                                     XEN_PGDIR_CAUSE_CALLER, "the buffer %s",
+                                     buffer->retiring ? "retires"
+                                                      : "was revoked");
     }
-    return xen_grant_map_fail(buffer->object.map, -EINVAL,
-                              XEN_PGDIR_CAUSE_CALLER,
-                              "%" PRIu64 " bytes at %" PRIu64 " do not lie in "
-                              "a buffer of %" PRIu32 " pages", length, offset,
-                              buffer->object.pages);
+    return xen_grant_mapper_fail(buffer->mapper, -EINVAL,
+                                 XEN_PGDIR_CAUSE_CALLER,
+                                 "%" PRIu64 " bytes at %" PRIu64 " do not lie "
+                                 "in a buffer of %" PRIu32 " pages", length,
+                                 offset, buffer->pages);
 }
 
 int32_t xen_pgdir_buffer_is_copied(const XenPgdirBuffer *buffer,
                                    uint64_t offset, uint64_t length)
 {
-    uint32_t limit = buffer->object.map->config.max_map_count;
+    uint32_t limit = buffer->mapper->config.max_map_count;
     int32_t ret = xen_grant_buffer_check(buffer, offset, length);
 
-    if (ret || buffer->object.scattered) {
+    if (ret || buffer->scattered) {
         return ret ? ret : 1;
     }
-    return limit && !buffer->object.share &&
+    return limit && !buffer->share &&
            (offset + length - 1) / XEN_PGDIR_PAGE_SIZE -
            offset / XEN_PGDIR_PAGE_SIZE >= limit;
 }
@@ -109,13 +108,12 @@ uint64_t xen_pgdir_view_length(const XenPgdirView *view)
 
 XenPgdirBuffer *xen_pgdir_view_buffer(const XenPgdirView *view)
 {
-    return view->object ? container_of(view->object, XenPgdirBuffer, object)
-                        : NULL;
+    return view->buffer;
 }
 
 int32_t xen_pgdir_view_is_copy(const XenPgdirView *view)
 {
-    return xen_grant_map_is_copy(view);
+    return xen_grant_view_is_copy(view);
 }
 
 int32_t xen_pgdir_view_is_lost(const XenPgdirView *view)

@@ -11,34 +11,33 @@
 /* The owner may do anything in its function, so all is done before */
 void xen_grant_buffer_end_retiring(XenPgdirBuffer *buffer, int32_t status)
 {
-    g_queue_unlink(&buffer->object.map->retiring, &buffer->link);
+    g_queue_unlink(&buffer->mapper->retiring, &buffer->link);
     buffer->retiring = false;
-    buffer->object.on_idle = NULL;
-    xen_grant_map_object_revoke(&buffer->object);
+    buffer->on_idle = NULL;
+    xen_grant_buffer_revoke(buffer);
     if (buffer->retired) {
         buffer->retired(buffer->opaque, status);
     }
     xen_pgdir_buffer_unref(buffer);
 }
 
-static void last_view_went(XenGrantObject *object)
+static void last_view_went(XenPgdirBuffer *buffer)
 {
-    xen_grant_buffer_end_retiring(container_of(object, XenPgdirBuffer, object),
-                                  0);
+    xen_grant_buffer_end_retiring(buffer, 0);
 }
 
 int32_t xen_pgdir_buffer_retire(XenPgdirBuffer *buffer, uint64_t deadline,
                                 XenPgdirRetired retired, void *opaque)
 {
-    XenPgdirMapper *mapper = buffer->object.map;
+    XenPgdirMapper *mapper = buffer->mapper;
 
     switch (xen_pgdir_buffer_state(buffer)) {
     case XEN_PGDIR_STATE_RETIRING:
-        return xen_grant_map_fail(mapper, -EALREADY, XEN_PGDIR_CAUSE_CALLER,
-                                  "the buffer retires already");
+        return xen_grant_mapper_fail(mapper, -EALREADY, XEN_PGDIR_CAUSE_CALLER,
+                                     "the buffer retires already");
     case XEN_PGDIR_STATE_REVOKED:
-        return xen_grant_map_fail(mapper, -ESTALE, XEN_PGDIR_CAUSE_CALLER,
-                                  "the buffer was revoked");
+        return xen_grant_mapper_fail(mapper, -ESTALE, XEN_PGDIR_CAUSE_CALLER,
+                                     "the buffer was revoked");
     default:
         break;
     }
@@ -50,10 +49,10 @@ int32_t xen_pgdir_buffer_retire(XenPgdirBuffer *buffer, uint64_t deadline,
     buffer->opaque = opaque;
     buffer->link.data = buffer;
     g_queue_push_tail_link(&mapper->retiring, &buffer->link);
-    if (xen_grant_map_object_drop_idle(&buffer->object)) {
-        buffer->object.on_idle = last_view_went;
+    if (xen_grant_buffer_drop_idle(buffer)) {
+        buffer->on_idle = last_view_went;
     } else {
-        last_view_went(&buffer->object);
+        last_view_went(buffer);
     }
     return 0;
 }

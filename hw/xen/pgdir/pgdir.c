@@ -62,18 +62,18 @@ int32_t xen_pgdir_mapper_new(const XenPgdirGrantOps *ops, void *opaque,
         !c.max_pages || !c.max_buffer_pages) {
         return -EINVAL;
     }
-    *mapper = xen_grant_map_new(&o, opaque, &c);
+    *mapper = xen_grant_mapper_new(&o, opaque, &c);
     return 0;
 }
 
 XenPgdirMapper *xen_pgdir_mapper_ref(XenPgdirMapper *mapper)
 {
-    return xen_grant_map_ref(mapper);
+    return xen_grant_mapper_ref(mapper);
 }
 
 void xen_pgdir_mapper_unref(XenPgdirMapper *mapper)
 {
-    xen_grant_map_unref(mapper);
+    xen_grant_mapper_unref(mapper);
 }
 
 void xen_pgdir_mapper_stats(const XenPgdirMapper *mapper,
@@ -81,7 +81,7 @@ void xen_pgdir_mapper_stats(const XenPgdirMapper *mapper,
 {
     XenPgdirStats all;
 
-    xen_grant_map_stats(mapper, &all);
+    xen_grant_mapper_stats(mapper, &all);
     memset(stats, 0, size);
     memcpy(stats, &all, MIN(size, sizeof(all)));
 }
@@ -93,7 +93,7 @@ uint32_t xen_pgdir_mapper_full(const XenPgdirMapper *mapper)
 
 void xen_pgdir_mapper_trim(XenPgdirMapper *mapper)
 {
-    xen_grant_map_trim(mapper);
+    xen_grant_mapper_trim(mapper);
 }
 
 /*
@@ -108,14 +108,14 @@ static int32_t read_page(XenPgdirMapper *mapper, uint32_t ref,
     void *addr;
     int32_t ret;
 
-    ret = xen_grant_map_page(mapper, ref, false, &addr);
+    ret = xen_grant_mapper_map_page(mapper, ref, false, &addr);
     if (ret) {
         return ret;
     }
     page = addr;
     *next = __atomic_load_n(&page->next, __ATOMIC_RELAXED);
     memcpy(refs, page->refs, count * sizeof(*refs));
-    xen_grant_map_unmap_pages(mapper, addr, &ref, 1);
+    xen_grant_mapper_unmap_pages(mapper, addr, &ref, 1);
     mapper->stats.dir_pages++;
     return 0;
 }
@@ -131,9 +131,9 @@ static const uint32_t *find_zero(const uint32_t *refs, uint32_t count)
 /* @dirs: how many directory pages there are, counted from 0 */
 static int32_t no_link(XenPgdirMapper *mapper, uint32_t dirs)
 {
-    return xen_grant_map_fail(mapper, -EINVAL, XEN_PGDIR_CAUSE_GUEST,
-                              "directory page %" PRIu32 " is missing: its "
-                              "reference is 0", dirs);
+    return xen_grant_mapper_fail(mapper, -EINVAL, XEN_PGDIR_CAUSE_GUEST,
+                                 "directory page %" PRIu32 " is missing: its "
+                                 "reference is 0", dirs);
 }
 
 /*
@@ -158,10 +158,10 @@ static int32_t walk(XenPgdirMapper *mapper, uint32_t dir_ref,
         }
         zero = find_zero(refs, n);
         if (zero) {
-            return xen_grant_map_fail(mapper, -EINVAL, XEN_PGDIR_CAUSE_GUEST,
-                                      "data reference %" PRIu32 " of directory "
-                                      "page %" PRIu32 " is 0",
-                                      (uint32_t)(zero - refs), dirs);
+            return xen_grant_mapper_fail(mapper, -EINVAL, XEN_PGDIR_CAUSE_GUEST,
+                                         "data reference %" PRIu32 " of "
+                                         "directory page %" PRIu32 " is 0",
+                                         (uint32_t)(zero - refs), dirs);
         }
         dirs++;
         refs += n;
@@ -178,14 +178,14 @@ static int32_t count_pages(XenPgdirMapper *mapper, uint64_t size,
 
     pages += size % XEN_PGDIR_PAGE_SIZE != 0;
     if (!pages) {
-        return xen_grant_map_fail(mapper, -EINVAL, XEN_PGDIR_CAUSE_CALLER,
-                                  "the size of the buffer is 0");
+        return xen_grant_mapper_fail(mapper, -EINVAL, XEN_PGDIR_CAUSE_CALLER,
+                                     "the size of the buffer is 0");
     }
     if (pages > mapper->config.max_buffer_pages) {
-        xen_grant_map_fail(mapper, -E2BIG, XEN_PGDIR_CAUSE_BUDGET,
-                           "a buffer of %" PRIu64 " pages is larger than "
-                           "max_buffer_pages: %" PRIu32, pages,
-                           mapper->config.max_buffer_pages);
+        xen_grant_mapper_fail(mapper, -E2BIG, XEN_PGDIR_CAUSE_BUDGET,
+                              "a buffer of %" PRIu64 " pages is larger than "
+                              "max_buffer_pages: %" PRIu32, pages,
+                              mapper->config.max_buffer_pages);
         mapper->error.limit = XEN_PGDIR_FULL_BUFFER;
         return -E2BIG;
     }
@@ -197,13 +197,14 @@ static int32_t check_flags(XenPgdirMapper *mapper, uint32_t flags,
                            uint32_t known)
 {
     if (flags & ~known) {
-        return xen_grant_map_fail(mapper, -EINVAL, XEN_PGDIR_CAUSE_CALLER,
-                                  "unknown flags: 0x%" PRIx32, flags & ~known);
+        return xen_grant_mapper_fail(mapper, -EINVAL, XEN_PGDIR_CAUSE_CALLER,
+                                     "unknown flags: 0x%" PRIx32,
+                                     flags & ~known);
     }
     return 0;
 }
 
-/* The caller makes the new buffer's object */
+/* The caller makes the cache's part of the new buffer */
 static XenPgdirBuffer *buffer_alloc(XenPgdirMapper *mapper, uint64_t size)
 {
     XenPgdirBuffer *buffer = g_new0(XenPgdirBuffer, 1);
@@ -233,7 +234,7 @@ int32_t xen_pgdir_buffer_new(XenPgdirMapper *mapper, uint32_t dir_ref,
     }
     refs = g_try_new(uint32_t, pages);
     if (!refs) {
-        return xen_grant_map_no_memory(mapper);
+        return xen_grant_mapper_no_memory(mapper);
     }
     ret = walk(mapper, dir_ref, refs, pages);
     if (ret) {
@@ -241,9 +242,8 @@ int32_t xen_pgdir_buffer_new(XenPgdirMapper *mapper, uint32_t dir_ref,
     }
 
     *buffer = buffer_alloc(mapper, size);
-    xen_grant_map_object_init(&(*buffer)->object, mapper,
-                              g_steal_pointer(&refs), pages,
-                              flags & XEN_PGDIR_WRITABLE);
+    xen_grant_buffer_init(*buffer, mapper, g_steal_pointer(&refs), pages,
+                          flags & XEN_PGDIR_WRITABLE);
     return 0;
 }
 
@@ -263,8 +263,8 @@ static void chain_unmap(XenPgdirMapper *mapper, XenPgdirChain *chain)
 {
     while (chain->pages > 0) {
         chain->pages--;
-        xen_grant_map_unmap_pages(mapper, chain->addrs[chain->pages],
-                                  &chain->refs[chain->pages], 1);
+        xen_grant_mapper_unmap_pages(mapper, chain->addrs[chain->pages],
+                                     &chain->refs[chain->pages], 1);
     }
     g_free(chain->refs);
     g_free(chain->addrs);
@@ -281,11 +281,11 @@ static int32_t chain_map(XenPgdirMapper *mapper, uint32_t dir_ref,
     chain->refs = g_try_new(uint32_t, pages);
     chain->addrs = g_try_new(XenPgdirPage *, pages);
     if (!chain->refs || !chain->addrs) {
-        ret = xen_grant_map_no_memory(mapper);
+        ret = xen_grant_mapper_no_memory(mapper);
         goto fail;
     }
     while (chain->pages < pages) {
-        ret = dir_ref ? xen_grant_map_page(mapper, dir_ref, true, &addr)
+        ret = dir_ref ? xen_grant_mapper_map_page(mapper, dir_ref, true, &addr)
                       : no_link(mapper, chain->pages);
         if (ret) {
             goto fail;
@@ -357,7 +357,7 @@ int32_t xen_pgdir_buffer_new_shared(XenPgdirMapper *mapper, uint32_t dir_ref,
 
     *buffer = buffer_alloc(mapper, size);
     (*buffer)->shared = true;
-    xen_grant_map_object_init_shared(&(*buffer)->object, mapper, pages, share);
+    xen_grant_buffer_init_shared(*buffer, mapper, pages, share);
     return 0;
 }
 
@@ -372,8 +372,8 @@ void xen_pgdir_buffer_unref(XenPgdirBuffer *buffer)
     if (!buffer || --buffer->refcount > 0) {
         return;
     }
-    buffer->object.map->stats.buffers--;
-    xen_grant_map_object_clear(&buffer->object);
+    buffer->mapper->stats.buffers--;
+    xen_grant_buffer_clear(buffer);
     g_free(buffer);
 }
 
@@ -383,7 +383,7 @@ void xen_pgdir_buffer_revoke(XenPgdirBuffer *buffer)
         xen_grant_buffer_end_retiring(buffer, -ECANCELED);
     } else {
         buffer->live = false;
-        xen_grant_map_object_revoke(&buffer->object);
+        xen_grant_buffer_revoke(buffer);
     }
 }
 
@@ -400,7 +400,7 @@ int32_t xen_pgdir_buffer_view(XenPgdirBuffer *buffer, uint64_t offset,
     }
     first = offset / XEN_PGDIR_PAGE_SIZE;
     last = (offset + length - 1) / XEN_PGDIR_PAGE_SIZE;
-    ret = xen_grant_map_pin(&buffer->object, first, last - first + 1, view);
+    ret = xen_grant_buffer_pin(buffer, first, last - first + 1, view);
     if (ret) {
         return ret;
     }
@@ -417,13 +417,13 @@ int32_t xen_pgdir_buffer_read(XenPgdirBuffer *buffer, uint64_t offset,
     if (ret) {
         return ret;
     }
-    return xen_grant_map_copy(&buffer->object, offset, dst, NULL, length);
+    return xen_grant_buffer_copy(buffer, offset, dst, NULL, length);
 }
 
 static int32_t read_only(XenPgdirMapper *mapper)
 {
-    return xen_grant_map_fail(mapper, -EACCES, XEN_PGDIR_CAUSE_CALLER,
-                              "the buffer is read-only");
+    return xen_grant_mapper_fail(mapper, -EACCES, XEN_PGDIR_CAUSE_CALLER,
+                                 "the buffer is read-only");
 }
 
 int32_t xen_pgdir_buffer_write(XenPgdirBuffer *buffer, uint64_t offset,
@@ -435,10 +435,10 @@ int32_t xen_pgdir_buffer_write(XenPgdirBuffer *buffer, uint64_t offset,
     if (ret) {
         return ret;
     }
-    if (!buffer->object.writable) {
-        return read_only(buffer->object.map);
+    if (!buffer->writable) {
+        return read_only(buffer->mapper);
     }
-    return xen_grant_map_copy(&buffer->object, offset, NULL, src, length);
+    return xen_grant_buffer_copy(buffer, offset, NULL, src, length);
 }
 
 XenPgdirView *xen_pgdir_view_ref(XenPgdirView *view)
@@ -450,24 +450,25 @@ XenPgdirView *xen_pgdir_view_ref(XenPgdirView *view)
 void xen_pgdir_view_unref(XenPgdirView *view)
 {
     if (view) {
-        xen_grant_map_unpin(view);
+        xen_grant_view_unpin(view);
     }
 }
 
 int32_t xen_pgdir_view_sync(XenPgdirView *view)
 {
-    return xen_grant_map_sync(view);
+    return xen_grant_view_sync(view);
 }
 
 int32_t xen_pgdir_view_flush(XenPgdirView *view)
 {
-    if (!xen_grant_map_is_copy(view)) {
+    if (!xen_grant_view_is_copy(view)) {
         return 0;
     }
-    if (!view->object) {
-        return xen_grant_map_fail(view->map, -ESTALE, XEN_PGDIR_CAUSE_CALLER,
-                                  "the buffer was revoked");
+    if (!view->buffer) {
+        return xen_grant_mapper_fail(view->mapper, -ESTALE,
+                                     XEN_PGDIR_CAUSE_CALLER,
+                                     "the buffer was revoked");
     }
-    return view->object->writable ? xen_grant_map_flush(view)
-                                  : read_only(view->map);
+    return view->buffer->writable ? xen_grant_view_flush(view)
+                                  : read_only(view->mapper);
 }
