@@ -196,11 +196,11 @@ static void bench_hits(Bench *b, uint32_t dir, uint32_t count)
     l = median(&lookup);
     p = median(&pinned);
     u = median(&idle);
-    printf("%6u extents: lookup %5.1f ns, hit %5.1f ns (%.2f x), "
+    printf("%6u views: lookup %5.1f ns, hit %5.1f ns (%.2f x), "
            "hit and release of an idle one %5.1f ns (%.2f x)\n",
            count, l, p, p / l, u, u / l);
     g_string_append_printf(b->json,
-        "    {\"extents\": %u, \"lookup_ns\": %.2f, \"hit_ns\": %.2f,"
+        "    {\"views\": %u, \"lookup_ns\": %.2f, \"hit_ns\": %.2f,"
         " \"hit_ratio\": %.3f, \"idle_hit_release_ns\": %.2f,"
         " \"idle_hit_release_ratio\": %.3f, \"map_calls\": %" PRIu64 "}",
         count, l, p, p / l, u, u / l, calls);
@@ -473,7 +473,7 @@ static void bench_walk(Bench *b, uint32_t dir)
 static void bench_all(Bench *b, uint32_t dir, uint32_t many,
                       const uint32_t *refs)
 {
-    static const uint32_t extents[] = { 1, 3, 64, 1024 };
+    static const uint32_t views[] = { 1, 3, 64, 1024 };
     static const uint32_t sizes[][2] = { { 1920, 1080 }, { 3840, 2160 } };
     uint32_t i;
 
@@ -481,9 +481,9 @@ static void bench_all(Bench *b, uint32_t dir, uint32_t many,
     g_string_append(b->json, "{\n  \"benchmark\": \"bench-map\",\n"
                     "  \"grants\": \"fake, mmap without hypercall\",\n"
                     "  \"hits\": [\n");
-    for (i = 0; i < ARRAY_SIZE(extents); i++) {
+    for (i = 0; i < ARRAY_SIZE(views); i++) {
         g_string_append(b->json, i ? ",\n" : "");
-        bench_hits(b, dir, extents[i]);
+        bench_hits(b, dir, views[i]);
     }
     g_string_append(b->json, "\n  ],\n  \"lookup\": [\n");
     printf("\n");

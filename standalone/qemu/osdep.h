@@ -1,5 +1,5 @@
 /*
- * Stand-in for QEMU's "qemu/osdep.h", for building the lower storey alone
+ * Stand-in for QEMU's "qemu/osdep.h", for building the lower layer alone
  *
  * It supplies just what hw/xen/pgdir/ and hw/xen/pv/ and their unit tests
  * use of the real one; inside a QEMU tree the real one is found instead.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Fuzz target: the whole lower storey.  One guest with a display and a sound
+ * Fuzz target: the whole lower layer.  One guest with a display and a sound
  * card, whose connections come and go, and which does as it likes with its
  * memory and its grants.
  *

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * A counting, refusing fake of a foreign domain and its grants, for the unit
- * tests, the fuzzers and the benchmarks of the lower storey.
+ * tests, the fuzzers and the benchmarks of the lower layer.
  *
  * The domain's memory is a memfd, so a mapping is a real shared mapping with
  * an address of its own: a read-only one faults when written, and one that is

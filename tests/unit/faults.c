@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Calls of the lower storey that fail when a test says so, one by one
+ * Calls of the lower layer that fail when a test says so, one by one
  *
  * Copyright (c) 2026 The Xen PV display and sound for QEMU authors
  */

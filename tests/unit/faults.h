@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Calls of the lower storey that fail when a test says so, one by one
+ * Calls of the lower layer that fail when a test says so, one by one
  *
  * Operations on grants fail by way of the fake domain.  Allocations fail as
  * the test programs are linked with wrappers of g_try_new() and its like,

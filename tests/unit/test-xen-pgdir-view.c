@@ -76,7 +76,7 @@ static void test_view_hit(Fixture *fix, gconstpointer data)
     g_assert_cmpuint(load(p, 19 * PAGE), ==, 4711);
     g_assert_cmpuint(fix->f->map_calls + fix->f->unmap_calls, ==, calls);
 
-    /* Another window is another extent */
+    /* Another window is another view */
     two = new_view(buffer, 0, 19 * PAGE, &q);
     g_assert_true(one != two);
     xen_pgdir_view_unref(two);

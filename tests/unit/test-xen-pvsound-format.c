@@ -248,16 +248,16 @@ static void test_unsigned(void)
 
 static void test_gain(void)
 {
-    int32_t millibel;
+    int32_t millidecibel;
 
     g_assert_cmpuint(xen_pvsound_gain(0), ==, 255);
     g_assert_cmpuint(xen_pvsound_gain(INT32_MAX), ==, 255);
     g_assert_cmpuint(xen_pvsound_gain(INT32_MIN), ==, 0);
     g_assert_cmpuint(xen_pvsound_gain(-6020), ==, 128);
     g_assert_cmpuint(xen_pvsound_gain(-20000), ==, 26);
-    for (millibel = -100000; millibel < 0; millibel += 100) {
-        g_assert_cmpuint(xen_pvsound_gain(millibel), <=,
-                         xen_pvsound_gain(millibel + 100));
+    for (millidecibel = -100000; millidecibel < 0; millidecibel += 100) {
+        g_assert_cmpuint(xen_pvsound_gain(millidecibel), <=,
+                         xen_pvsound_gain(millidecibel + 100));
     }
 }
 

@@ -393,8 +393,8 @@ static void test_volume(Test *t, gconstpointer data)
     put_values(t, refs, 4092, loud, 8);
     good(t, 0, req_rw(XENSND_OP_SET_VOLUME, 4092, 8));
     g_assert_cmpuint(t->voice[0].volumes, ==, 1);
-    g_assert_cmpint(v->millibel[0], ==, -6020);
-    g_assert_cmpint(v->millibel[1], ==, 3000);
+    g_assert_cmpint(v->millidecibel[0], ==, -6020);
+    g_assert_cmpint(v->millidecibel[1], ==, 3000);
     g_assert_false(v->mute[0] || v->mute[1]);
 
     put_values(t, refs, 10, first, 2);
@@ -423,7 +423,7 @@ static void test_volume(Test *t, gconstpointer data)
     good(t, 0, new_req(XENSND_OP_CLOSE));
     open_stream(t, 0, XENSND_PCM_FORMAT_S16_LE, 2, 8000, 2000, refs);
     g_assert_cmpuint(t->voice[0].volumes, ==, i + 1);
-    g_assert_cmpint(v->millibel[0], ==, -6020);
+    g_assert_cmpint(v->millidecibel[0], ==, -6020);
     g_assert_true(v->mute[1]);
     xen_sndif_reset(t->card);
     front_attach(t, 0);

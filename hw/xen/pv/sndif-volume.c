@@ -16,7 +16,7 @@ uint32_t xen_sndif_volume_size(const XenSndifVolume *volume,
 {
     bool flags = operation == XENSND_OP_MUTE || operation == XENSND_OP_UNMUTE;
 
-    return volume->channels * (flags ? 1 : sizeof(volume->millibel[0]));
+    return volume->channels * (flags ? 1 : sizeof(volume->millidecibel[0]));
 }
 
 void xen_sndif_volume_apply(XenSndifVolume *volume, uint8_t operation,
@@ -26,7 +26,7 @@ void xen_sndif_volume_apply(XenSndifVolume *volume, uint8_t operation,
     uint32_t i;
 
     if (operation == XENSND_OP_SET_VOLUME) {
-        memcpy(volume->millibel, values,
+        memcpy(volume->millidecibel, values,
                xen_sndif_volume_size(volume, operation));
         return;
     }

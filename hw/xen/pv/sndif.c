@@ -360,8 +360,8 @@ static int do_get_volume(XenSndif *card, SndifStream *stream,
         return xen_pv_why_pages(why, ret, card->mapper,
                                 "page directory cannot be read");
     }
-    ret = xen_pgdir_buffer_write(pages, req->offset, stream->volume.millibel,
-                                 size);
+    ret = xen_pgdir_buffer_write(pages, req->offset,
+                                 stream->volume.millidecibel, size);
     xen_pgdir_buffer_revoke(pages);
     xen_pgdir_buffer_unref(pages);
     if (ret < 0) {

@@ -444,10 +444,10 @@ char *xen_pvsound_format_names(void)
     return g_string_free(names, false);
 }
 
-uint8_t xen_pvsound_gain(int32_t millibel)
+uint8_t xen_pvsound_gain(int32_t millidecibel)
 {
-    if (millibel >= 0) {
+    if (millidecibel >= 0) {
         return 255;
     }
-    return rint(255 * pow(10, millibel / 20000.0));
+    return rint(255 * pow(10, millidecibel / 20000.0));
 }

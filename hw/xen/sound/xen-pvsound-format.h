@@ -82,12 +82,12 @@ char *xen_pvsound_format_names(void);
 
 /**
  * xen_pvsound_gain: the audio layer's volume
- * @millibel: volume in steps of 0.001 dB
+ * @millidecibel: volume in steps of 0.001 dB
  *
  * The audio layer cannot amplify: what is above 0 dB is 0 dB.
  *
  * Returns: 0 for silence to 255 for as recorded.
  */
-uint8_t xen_pvsound_gain(int32_t millibel);
+uint8_t xen_pvsound_gain(int32_t millidecibel);
 
 #endif /* HW_XEN_XEN_PVSOUND_FORMAT_H */

@@ -158,9 +158,9 @@ static void xen_pvsound_set_volume(void *opaque, uint32_t index,
     for (i = 0; i < volume->channels; i++) {
         if (!volume->mute[i]) {
             vol.mute = false;
-            vol.vol[i] = xen_pvsound_gain(volume->millibel[i]);
+            vol.vol[i] = xen_pvsound_gain(volume->millidecibel[i]);
         }
-        trace_xen_pvsound_volume(s->name, i, volume->millibel[i],
+        trace_xen_pvsound_volume(s->name, i, volume->millidecibel[i],
                                  volume->mute[i]);
     }
     xen_pv_voice_set_volume(&s->voice, &vol);

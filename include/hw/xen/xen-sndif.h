@@ -84,12 +84,12 @@ typedef struct XenSndifParams {
  * struct XenSndifVolume - how loud a stream is
  *
  * @channels: of the stream as it is open
- * @millibel: of each channel, in steps of 0.001 dB; 0 is as recorded
+ * @millidecibel: of each channel, in steps of 0.001 dB; 0 is as recorded
  * @mute: of each channel
  */
 typedef struct XenSndifVolume {
     uint32_t channels;
-    int32_t millibel[XEN_SNDIF_MAX_CHANNELS];
+    int32_t millidecibel[XEN_SNDIF_MAX_CHANNELS];
     bool mute[XEN_SNDIF_MAX_CHANNELS];
 } XenSndifVolume;
 
