@@ -12,7 +12,7 @@
 #include <xen/io/sndif.h>
 
 #include "hw/xen/xen-pv-nodes.h"
-#include "../../hw/xen/display/xen-pvdisplay-format.h"
+#include "../../hw/xen/display/xen-pvdisplay-config.h"
 #include "../../hw/xen/sound/xen-pvsound-config.h"
 #include "../../hw/xen/sound/xen-pvsound-format.h"
 #include "fuzz-input.h"

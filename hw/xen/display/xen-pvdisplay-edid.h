@@ -8,7 +8,7 @@
 #ifndef HW_XEN_XEN_PVDISPLAY_EDID_H
 #define HW_XEN_XEN_PVDISPLAY_EDID_H
 
-#include "xen-pvdisplay-format.h"
+#include "xen-pvdisplay-config.h"
 
 /**
  * xen_pvdisplay_edid: describe a connector as a monitor

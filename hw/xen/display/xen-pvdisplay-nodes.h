@@ -9,7 +9,7 @@
 #define HW_XEN_XEN_PVDISPLAY_NODES_H
 
 #include "hw/xen/xen-pv-backend.h"
-#include "xen-pvdisplay-format.h"
+#include "xen-pvdisplay-config.h"
 
 /**
  * xen_pvdisplay_write_nodes: write the nodes of a card made by an option

@@ -10,7 +10,7 @@
 
 #include "hw/xen/xen-displif.h"
 #include "qobject/qdict.h"
-#include "xen-pvdisplay-format.h"
+#include "xen-pvdisplay-config.h"
 #include "xen-pvdisplay-surface.h"
 
 /**

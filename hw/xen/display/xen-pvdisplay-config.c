@@ -7,7 +7,7 @@
 
 #include "qemu/osdep.h"
 
-#include "xen-pvdisplay-format.h"
+#include "xen-pvdisplay-config.h"
 
 /* Of each screen, and pages for all of them, however small: see the header */
 #define PICTURES    4

@@ -5,8 +5,8 @@
  * Copyright (c) 2026 The Xen PV display and sound for QEMU authors
  */
 
-#ifndef HW_XEN_XEN_PVDISPLAY_FORMAT_H
-#define HW_XEN_XEN_PVDISPLAY_FORMAT_H
+#ifndef HW_XEN_XEN_PVDISPLAY_CONFIG_H
+#define HW_XEN_XEN_PVDISPLAY_CONFIG_H
 
 #include "hw/xen/xen-pv-nodes.h"
 
@@ -137,4 +137,4 @@ uint32_t xen_pvdisplay_screen_pages(const GArray *modes);
  */
 GArray *xen_pvdisplay_modes_new(void);
 
-#endif /* HW_XEN_XEN_PVDISPLAY_FORMAT_H */
+#endif /* HW_XEN_XEN_PVDISPLAY_CONFIG_H */
