@@ -25,12 +25,12 @@ def connect(path, seconds):
             time.sleep(0.02)
 
 
-class Qmp:
-    """A connection that is past its greeting."""
+class Monitor:
+    """A connection to QEMU's monitor that is past its greeting."""
 
-    def __init__(self, path, seconds=10):
-        self.sock = connect(path, seconds)
-        self.sock.settimeout(60)
+    def __init__(self, sock, patience=60):
+        self.sock = sock
+        self.sock.settimeout(patience)
         self.stream = self.sock.makefile('rw', encoding='utf-8')
         self.stream.readline()
         self.command('qmp_capabilities')
@@ -49,6 +49,13 @@ class Qmp:
                 raise RuntimeError(reply['error']['desc'])
             if 'return' in reply:
                 return reply['return']
+
+
+class Qmp(Monitor):
+    """One to a socket of QEMU's, which waits until that is there."""
+
+    def __init__(self, path, seconds=10):
+        super().__init__(connect(path, seconds))
 
 
 def main():

@@ -10,6 +10,7 @@ TOP = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(TOP / 'tests/viewers'))
 import sounds  # noqa: E402  pylint: disable=wrong-import-position
 from machine import Failure, running  # noqa: E402  pylint: disable=C0413
+from machine import session_bus  # noqa: E402  pylint: disable=C0413
 from machine import wait_until  # noqa: E402  pylint: disable=C0413
 
 RATE = sounds.RATE
@@ -112,16 +113,6 @@ def as_wav(path):
         out.setparams((2, 2, RATE, 0, 'NONE', ''))
         out.writeframes(path.read_bytes())
     return copy
-
-
-@contextlib.contextmanager
-def session_bus(folder, log):
-    """A bus of its own; its address."""
-    path = folder / 'bus'
-    with running(['dbus-daemon', '--session', '--nofork',
-                  f'--address=unix:path={path}'], log):
-        wait_until(path.exists, 'the D-Bus daemon')
-        yield f'unix:path={path}'
 
 
 @contextlib.contextmanager

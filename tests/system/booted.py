@@ -8,11 +8,12 @@ tested.  It is beside the images, and goes with them.
 
 import glob
 import hashlib
-import json
 import os
 import subprocess
 import tempfile
 import time
+
+from qmp import Monitor
 
 # In seconds: how long it may take to write a state, or to read one
 PATIENCE = 120
@@ -21,39 +22,16 @@ PATIENCE = 120
 MONTH = 30 * 24 * 3600
 
 
-class Monitor:
-    """The emulator's own monitor."""
-
-    def __init__(self, sock):
-        sock.settimeout(PATIENCE)
-        self.file = sock.makefile("rw", encoding="utf-8")
-        self.file.readline()
-        self.ask("qmp_capabilities")
-
-    def ask(self, command, **arguments):
-        json.dump({"execute": command, "arguments": arguments}, self.file)
-        self.file.write("\n")
-        self.file.flush()
-        while True:
-            line = self.file.readline()
-            if not line:
-                raise OSError("the emulator has ended")
-            answer = json.loads(line)
-            if "error" in answer:
-                raise OSError(answer["error"]["desc"])
-            if "return" in answer:
-                return answer["return"]
-
-    def until(self, command, wanted, refused):
-        """Ask until the answer's status is the wanted one."""
-        deadline = time.monotonic() + PATIENCE
-        while True:
-            status = self.ask(command).get("status")
-            if status == wanted:
-                return
-            if status in refused or time.monotonic() > deadline:
-                raise OSError("%s: %s" % (command, status))
-            time.sleep(0.1)
+def wait_for(monitor, command, wanted, refused):
+    """Ask until the answer's status is the wanted one."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        status = monitor.command(command).get("status")
+        if status == wanted:
+            return
+        if status in refused or time.monotonic() > deadline:
+            raise RuntimeError("%s: %s" % (command, status))
+        time.sleep(0.1)
 
 
 class BootedState:
@@ -78,28 +56,29 @@ class BootedState:
     @staticmethod
     def wait(sock):
         """Until a machine that was given the options goes on."""
-        monitor = Monitor(sock)
+        monitor = Monitor(sock, PATIENCE)
         # As it was stopped when its state was written
-        monitor.until("query-status", "paused", ("internal-error",))
-        monitor.ask("cont")
+        wait_for(monitor, "query-status", "paused", ("internal-error",))
+        monitor.command("cont")
 
     def save(self, sock):
         """Write the state of a machine, which goes on."""
-        monitor = Monitor(sock)
+        monitor = Monitor(sock, PATIENCE)
         for old in glob.glob(os.path.join(self.folder, "booted-*")):
             if os.stat(old).st_mtime < time.time() - MONTH:
                 os.unlink(old)
         file, part = tempfile.mkstemp(prefix="booted-", dir=self.folder)
         os.close(file)
         try:
-            monitor.ask("stop")
-            monitor.ask("migrate-set-parameters", **{"max-bandwidth": 1 << 40})
-            monitor.ask("migrate", uri="exec:zstd -1 -q >'%s'" % part)
-            monitor.until("query-migrate", "completed",
-                          ("failed", "cancelled"))
+            monitor.command("stop")
+            monitor.command("migrate-set-parameters",
+                            **{"max-bandwidth": 1 << 40})
+            monitor.command("migrate", uri="exec:zstd -1 -q >'%s'" % part)
+            wait_for(monitor, "query-migrate", "completed",
+                     ("failed", "cancelled"))
             os.rename(part, self.path)
         finally:
-            monitor.ask("cont")
+            monitor.command("cont")
             if os.path.exists(part):
                 os.unlink(part)
 

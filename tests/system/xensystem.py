@@ -322,7 +322,7 @@ class Machine:
                 raise Failure("the machine does not boot as it should")
             try:
                 state.save(self.connect("monitor.sock", deadline))
-            except OSError as e:
+            except (OSError, RuntimeError) as e:
                 self.note("its state is not kept: %s" % e)
         self.obeys(timeout)
         self.progress.end()
@@ -336,7 +336,7 @@ class Machine:
         try:
             self.agent = self.connect("agent.sock", deadline)
             state.wait(self.connect("monitor.sock", deadline))
-        except (OSError, Failure) as e:
+        except (OSError, RuntimeError, Failure) as e:
             self.note("it boots, as the state that was kept does not serve: "
                       "%s" % e)
             state.forget()

@@ -8,7 +8,7 @@ import threading
 import gi
 
 import pictures
-from machine import PATIENCE, running, wait_until
+from machine import PATIENCE, wait_until
 
 gi.require_version('Gio', '2.0')
 from gi.repository import Gio, GLib  # noqa: E402
@@ -56,16 +56,6 @@ SOUND = '''
 
 # pixman's PIXMAN_x8r8g8b8
 X8R8G8B8 = 0x20020888
-
-
-@contextlib.contextmanager
-def session_bus(folder, log):
-    """A bus of its own; its address."""
-    path = folder / 'bus'
-    with running(['dbus-daemon', '--session', '--nofork',
-                  f'--address=unix:path={path}'], log):
-        wait_until(path.exists, 'the D-Bus daemon')
-        yield f'unix:path={path}'
 
 
 def connect(address):

@@ -59,6 +59,16 @@ def running(command, log, env=None, recording=None, **options):
             process.wait()
 
 
+@contextlib.contextmanager
+def session_bus(folder, log):
+    """A bus of its own; its address."""
+    path = folder / 'bus'
+    with running(['dbus-daemon', '--session', '--nofork',
+                  f'--address=unix:path={path}'], log):
+        wait_until(path.exists, 'the D-Bus daemon')
+        yield f'unix:path={path}'
+
+
 class Guest:
     """xen-front, by its commands."""
 
