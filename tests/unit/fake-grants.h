@@ -195,4 +195,23 @@ bool fake_grants_end_links(FakeGrants *f, uint32_t dir_ref, uint32_t dirs);
 /** fake_grants_refuse_ref: refuse to map a reference; 0 allows it again */
 void fake_grants_refuse_ref(FakeGrants *f, uint32_t gref, int32_t err);
 
+/**
+ * FAKE_GRANTS_ADD_TEST: add a test twice: with all grants of a range mapped in
+ *     one call, and page by page
+ *
+ * The data that @set_up gets is what a mapper may be told to map in one call:
+ * 0, any number, and 1.
+ */
+#define FAKE_GRANTS_ADD_TEST(prefix, name, Fixture, set_up, func, tear_down) \
+    do { \
+        g_autofree char *once_ = \
+            g_strdup_printf("%s/at-once/%s", prefix, name); \
+        g_autofree char *pages_ = \
+            g_strdup_printf("%s/page-by-page/%s", prefix, name); \
+        \
+        g_test_add(once_, Fixture, NULL, set_up, func, tear_down); \
+        g_test_add(pages_, Fixture, GUINT_TO_POINTER(1), set_up, func, \
+                   tear_down); \
+    } while (0)
+
 #endif /* TESTS_UNIT_FAKE_GRANTS_H */

@@ -354,19 +354,12 @@ static const struct {
 
 int main(int argc, char **argv)
 {
-    uint32_t count, i;
+    uint32_t i;
 
     g_test_init(&argc, &argv, NULL);
-    for (count = 0; count < 2; count++) {
-        for (i = 0; i < ARRAY_SIZE(tests); i++) {
-            g_autofree char *path =
-                g_strdup_printf("/xen/pgdir-retire/%s/%s",
-                                count ? "page-by-page" : "at-once",
-                                tests[i].name);
-
-            g_test_add(path, Fixture, GUINT_TO_POINTER(count), set_up,
-                       tests[i].func, tear_down);
-        }
+    for (i = 0; i < ARRAY_SIZE(tests); i++) {
+        FAKE_GRANTS_ADD_TEST("/xen/pgdir-retire", tests[i].name, Fixture,
+                             set_up, tests[i].func, tear_down);
     }
     return g_test_run();
 }

@@ -39,6 +39,12 @@ typedef struct Grid {
 #define NOTHING "........."
 #define ALL(row) { row, row, row, row, row, row, row, row, row }
 
+/* With a frontend that has a connection, or not, and does not use it */
+#define NOT_IN_USE { \
+    NOTHING, NOTHING, "6r.C.rrr.", NOTHING, "62.Ct56r.", "62.C..6..", \
+    ".2.C.....", "6........", NOTHING, \
+}
+
 static const Grid grids[] = {
     {
         .name = "a frontend that uses its connection",
@@ -60,32 +66,12 @@ static const Grid grids[] = {
         .name = "a frontend that does not use it yet",
         .cause = XEN_PV_CAUSE_FRONTEND,
         .online = true, .connected = true,
-        .rows = {
-            NOTHING,
-            NOTHING,
-            "6r.C.rrr.",
-            NOTHING,
-            "62.Ct56r.",
-            "62.C..6..",
-            ".2.C.....",
-            "6........",
-            NOTHING,
-        },
+        .rows = NOT_IN_USE,
     }, {
         .name = "a frontend that was released, but not closed",
         .cause = XEN_PV_CAUSE_FRONTEND,
         .online = true, .taken = true,
-        .rows = {
-            NOTHING,
-            NOTHING,
-            "6r.C.rrr.",
-            NOTHING,
-            "62.Ct56r.",
-            "62.C..6..",
-            ".2.C.....",
-            "6........",
-            NOTHING,
-        },
+        .rows = NOT_IN_USE,
     }, {
         .name = "a frontend that gave up again and again",
         .cause = XEN_PV_CAUSE_FRONTEND,
