@@ -348,11 +348,6 @@ static bool is_gone(void *opaque)
            !xen_guest_exists(life->t.guest, life->card->backend);
 }
 
-static bool is_idle(void *opaque)
-{
-    return xen_guest_count_in_use(opaque) == 0;
-}
-
 /* What the host shared with the guest goes with the card, past its nodes */
 static bool is_unshared(void *opaque)
 {
@@ -404,8 +399,7 @@ static void check_idle(Life *life)
 {
     XenGuestStats stats;
 
-    g_assert_true(xen_guest_wait(life->t.guest, is_idle, life->t.guest,
-                                 XEN_GUEST_DEADLINE));
+    xen_pv_test_wait_idle(&life->t);
     g_assert_cmpint(xen_guest_stats(life->t.guest, &stats), ==, 0);
     life->left += stats.mapped;
     g_assert_cmpuint(stats.mapped, ==, 0);

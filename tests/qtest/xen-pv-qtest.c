@@ -87,6 +87,17 @@ static void remove_dir(const char *path)
     rmdir(path);
 }
 
+static bool is_idle(void *opaque)
+{
+    return xen_guest_count_in_use(opaque) == 0;
+}
+
+void xen_pv_test_wait_idle(XenPvTest *t)
+{
+    g_assert_true(xen_guest_wait(t->guest, is_idle, t->guest,
+                                 XEN_GUEST_DEADLINE));
+}
+
 void xen_pv_test_quit(XenPvTest *t)
 {
     XenGuestStats stats;

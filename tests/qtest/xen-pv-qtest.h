@@ -50,6 +50,9 @@ void xen_pv_test_start(XenPvTest *t, const char *testbed, const char *args);
 #define XEN_PV_TEST_STATE ",state=DIR/state"
 void xen_pv_test_kill(XenPvTest *t);
 
+/* Wait until no page of the guest's is in use */
+void xen_pv_test_wait_idle(XenPvTest *t);
+
 /* Nothing may have leaked, and no page may be in use after QEMU has quit */
 void xen_pv_test_quit(XenPvTest *t);
 

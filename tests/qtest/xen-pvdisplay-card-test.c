@@ -162,8 +162,7 @@ static void test_vanish(const void *testbed)
     g_assert_cmpint(xen_front_flip(left(&t), a->fb), ==, 0);
 
     g_assert_cmpint(xen_guest_call(t.guest, NULL, "vanish"), ==, 0);
-    g_assert_true(xen_guest_wait(t.guest, is_idle, t.guest,
-                                 XEN_GUEST_DEADLINE));
+    xen_pv_test_wait_idle(&t);
     check_idle(&t);
     qtest_clock_step(t.qts, 2 * PERIOD_NS);
     g_assert_cmpuint(xen_front_buffer_free(a), ==, 0);

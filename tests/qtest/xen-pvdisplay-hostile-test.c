@@ -547,8 +547,7 @@ static void test_bad_states(const void *testbed)
         g_assert_cmpint(show(left(&t), a), ==, 0);
         xen_guest_write(t.guest, t.display->card.frontend_state, "%s",
                         states[i]);
-        g_assert_true(xen_guest_wait(t.guest, is_idle, t.guest,
-                                     XEN_GUEST_DEADLINE));
+        xen_pv_test_wait_idle(&t);
         check_idle(&t);
         g_assert_cmpuint(xen_front_display_free_rings(t.display), ==, 0);
         g_assert_cmpuint(xen_front_buffer_free(a), ==, 0);
@@ -561,8 +560,7 @@ static void test_bad_states(const void *testbed)
     xen_pv_test_connect(t.display);
     g_assert_cmpint(xen_guest_rm(t.guest, t.display->card.frontend_path), ==,
                     0);
-    g_assert_true(xen_guest_wait(t.guest, is_idle, t.guest,
-                                 XEN_GUEST_DEADLINE));
+    xen_pv_test_wait_idle(&t);
     check_idle(&t);
     qtest_qmp_device_del(t.qts, "disp0");
     check_gone(&t);

@@ -166,11 +166,6 @@ void check_events(XenFrontConnector *c, uint64_t events)
     g_assert_cmpuint(c->bad_events, ==, 0);
 }
 
-bool is_idle(void *opaque)
-{
-    return xen_guest_count_in_use(opaque) == 0;
-}
-
 void check_gone(XenPvTest *t)
 {
     g_assert_false(xen_guest_exists(t->guest, t->display->card.frontend_path));

@@ -77,9 +77,6 @@ void check_right(XenPvTest *t, uint32_t seed);
 /* Take those that there are: so many were taken in all */
 void check_events(XenFrontConnector *c, uint64_t events);
 
-/* Whether no page of the guest's is in use: @opaque is the XenGuest */
-bool is_idle(void *opaque);
-
 /* The card was removed; its rings go, too */
 void check_gone(XenPvTest *t);
 

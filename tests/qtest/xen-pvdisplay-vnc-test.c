@@ -222,11 +222,6 @@ static void test_vnc_blocked(const void *testbed)
     xen_pv_test_end(&t);
 }
 
-static bool nothing_in_use(void *opaque)
-{
-    return xen_guest_count_in_use(opaque) == 0;
-}
-
 /* Ask for all of the picture, and take only some of it */
 static RfbViewer *take_some(XenPvTest *t, size_t bytes)
 {
@@ -291,8 +286,7 @@ static void test_vnc_mid_update(const void *testbed)
     v = take_some(&t, 4096);
     g_assert_cmpint(xen_guest_call(t.guest, NULL, "vanish"), ==, 0);
     qtest_clock_step(t.qts, PERIOD_NS);
-    g_assert_true(xen_guest_wait(t.guest, nothing_in_use, t.guest,
-                                 XEN_GUEST_DEADLINE));
+    xen_pv_test_wait_idle(&t);
     rfb_viewer_free(v);
     g_assert_cmpuint(xen_front_buffer_free(buffer), ==, 0);
     qtest_qmp_assert_success(t.qts, "{ 'execute': 'query-status' }");
