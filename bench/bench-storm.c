@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Benchmark of one PV display while another card of QEMU is in a storm
+ * Benchmark of one PV display while another device of QEMU is in a storm
  *
  *   bench-storm --qemu PROGRAM [--json FILE]
  *
@@ -287,7 +287,7 @@ int main(int argc, char **argv)
     sound = xen_front_sound_new(b.guest, 0);
     xen_attacker_init(&b.attacker, b.guest, display, sound);
 
-    printf("  PG_FLIP to response beside a storm from another card, medians "
+    printf("  PG_FLIP to response beside a storm from another device, medians "
            "of %d\n", SAMPLES * ROUNDS);
     printf("  %-12s %-38s %8s %8s    %6s  %10s  %9s\n", "storm", "", "without",
            "with", "ratio", "monitor <=", "requests");

@@ -27,7 +27,7 @@
 /* ---------------------------------------------------------------- save */
 
 /*
- * There is no state of a card to be saved: when a guest is restored, its
+ * There is no state of a device to be saved: when a guest is restored, its
  * driver connects anew.  But it must not be connected while it is saved.
  * Linux's drivers do not resume.  In the restored domain they free event
  * channels by the numbers that these had before, and cut off what has got the
@@ -112,7 +112,7 @@ static void xen_pv_device_realize(DeviceState *dev, Error **errp)
     qemu_add_exit_notifier(&backend->exit);
     class->parent_realize(dev, errp);
     if (*errp) {
-        /* The bus does not undo what failed before the card had a name */
+        /* The bus does not undo what failed before the device had a name */
         class->stop(backend);
         qemu_remove_exit_notifier(&backend->exit);
         xen_pv_prune(backend);
@@ -162,11 +162,11 @@ static void xen_pv_unrealize(XenDevice *xendev)
 
 /*
  * Where QEMU is the Xen itself, a reset leaves the next kernel in the same
- * domain, with the same xenstore.  Nobody told its cards that their driver is
+ * domain, with the same xenstore.  Nobody told its devices that their driver is
  * gone, and what it granted is anybody's memory now.
  *
  * A real Xen makes a new domain, or the guest goes on as if there had been no
- * reset.  Both are to find their cards as they are.
+ * reset.  Both are to find their devices as they are.
  */
 static void xen_pv_reset_hold(Object *obj, ResetType type)
 {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Channels of PV cards, and the time that they may take.
+ * Channels of PV devices, and the time that they may take.
  *
- * QEMU has one main loop for all cards, viewers and its monitor.  A guest may
+ * QEMU has one main loop for all devices, viewers and its monitor.  A guest may
  * have it work all the time, by requests without an end or by events for
- * nothing.  So a card is served in slices, between which others have their
+ * nothing.  So a device is served in slices, between which others have their
  * turn, and there is a quota of the time that the slices take.  When it is
- * used up nobody listens to the card's channels until there is some again.
+ * used up nobody listens to the device's channels until there is some again.
  *
  * A slice ends by the clock on the wall, as others wait for it.  The quota is
  * of the processor's time that the main loop's thread took: what a guest does
@@ -26,7 +26,7 @@
 /* After so long the requests that are left wait for the next slice */
 #define XEN_PV_SLICE_NS (INT64_C(50) * SCALE_US)
 
-/* What the main loop has to do for an event besides what the card does */
+/* What the main loop has to do for an event besides what the device does */
 #define XEN_PV_EVENT_NS (INT64_C(5) * SCALE_US)
 
 /*
@@ -99,7 +99,7 @@ static void xen_pv_load_tell(XenPvBackend *backend, int64_t wait, int64_t now)
                       "(max-load): delaying them", backend->max_load);
 }
 
-/* Time was used: when it was too much, let the card wait */
+/* Time was used: when it was too much, let the device wait */
 static void xen_pv_load_add(XenPvBackend *backend, int64_t ns)
 {
     int64_t now = xen_pv_now();
@@ -152,7 +152,7 @@ static bool xen_pv_channel_serve(XenPvChannel *channel)
         ret = channel->serve(channel->opaque, &more);
     }
     if (ret > 0) {
-        /* Whatever its state was meanwhile, the frontend uses the card */
+        /* Whatever its state was meanwhile, the frontend uses the device */
         backend->untaken = 0;
     }
     /* Let others have the main loop before the next slice */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Channels of PV cards, and the time that they may take: what the state
+ * Channels of PV devices, and the time that they may take: what the state
  * machine calls.
  *
  * Copyright (c) 2026 The Xen PV display and sound for QEMU authors

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * How PV cards connect to their frontends, and leave them.
+ * How PV devices connect to their frontends, and leave them.
  *
  * What is done when is decided in xen-pv-states.c.
  *
@@ -159,7 +159,7 @@ static int64_t xen_pv_pause_ms(const XenPvBackend *backend)
 }
 
 /*
- * A frontend that cannot use the card starts over at each InitWait, for ever:
+ * A frontend that cannot use the device starts over at each InitWait, for ever:
  * Linux does when it gets a second sound card.  So it has to wait.
  */
 static void xen_pv_pause(XenPvBackend *backend)
@@ -283,7 +283,7 @@ void xen_pv_connection_reset(XenPvBackend *backend)
 /*
  * The bus answers a Closing of the toolstack only while the frontend is
  * inactive, but these frontends never leave Connected because of it.  A
- * Closing of our own is not meant: then the card is still online.
+ * Closing of our own is not meant: then the device is still online.
  */
 static void xen_pv_state_changed(void *opaque, const char *path)
 {

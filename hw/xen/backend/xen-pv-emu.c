@@ -10,8 +10,8 @@
  * is no memory at all.
  *
  * That a grant is in use is counted here and by QEMU, each for itself.  A guest
- * that grants a page to one of our cards and to another device of QEMU's by the
- * same reference may see it free too early, and harms nobody else.
+ * that grants a page to one of our devices and to another device of QEMU's by
+ * the same reference may see it free too early, and harms nobody else.
  *
  * Copyright (c) 2026 The Xen PV display and sound for QEMU authors
  */

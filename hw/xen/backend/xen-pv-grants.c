@@ -63,7 +63,7 @@ static bool xen_pv_common_fits(uint32_t count)
     return count <= most && xen_pv_common.pages <= most - count;
 }
 
-/* Room for pages of a card: what the others keep without need goes for it */
+/* Room for pages of a device: what the others keep without need goes for it */
 static bool xen_pv_common_make_room(XenPvGrants *grants, uint32_t count)
 {
     XenPvGrants *other;

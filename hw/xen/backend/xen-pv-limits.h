@@ -15,14 +15,14 @@
 
 /**
  * xen_pv_limits_check: are the user's options good?
- * @backend: the card
+ * @backend: the device
  * @errp: which is not
  */
 bool xen_pv_limits_check(XenPvBackend *backend, Error **errp);
 
 /**
  * xen_pv_limits_start: from now on they count
- * @backend: the card
+ * @backend: the device
  */
 void xen_pv_limits_start(XenPvBackend *backend);
 

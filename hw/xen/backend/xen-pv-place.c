@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The place of a PV card on the bus and in xenstore
+ * The place of a PV device on the bus and in xenstore
  *
  * Copyright (c) 2026 The Xen PV display and sound for QEMU authors
  */
@@ -12,10 +12,10 @@
 #include "hw/xen/trace.h"
 #include "xen-pv-place.h"
 
-/* Numbers of cards that idx=-1 tries */
+/* Numbers of devices that idx=-1 tries */
 #define XEN_PV_MAX_IDX 100
 
-/* The mark that tells the cards of a QEMU that was killed from others' */
+/* The mark that tells the devices of a QEMU that was killed from others' */
 static const char *xen_pv_mark(XenPvBackend *backend)
 {
     return DEVICE(backend)->id ?: "-";
@@ -41,7 +41,7 @@ XenPvBackend *xen_pv_idx_owner(XenBus *bus, XenPvBackend *backend, int idx)
 }
 
 /*
- * Free is a number without nodes, or with the nodes that this very card left
+ * Free is a number without nodes, or with the nodes that this very device left
  * when its QEMU was killed: the guest gets it back under the same number.
  */
 static bool xen_pv_idx_is_free(XenPvBackend *backend, int idx)
@@ -139,7 +139,7 @@ static void xen_pv_prune_dir(XenBus *bus, const char *dir)
         qemu_xen_xs_destroy(bus->xsh, tid, dir);
     }
     free(names);
-    /* If somebody adds a card meanwhile this fails, as it should */
+    /* If somebody adds a device meanwhile this fails, as it should */
     qemu_xen_xs_transaction_end(bus->xsh, tid, false);
 }
 

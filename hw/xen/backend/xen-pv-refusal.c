@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Cards of the toolstack that cannot be made.
+ * Devices of the toolstack that cannot be made.
  *
  * A backend of Linux writes why to a node below its domain's "error", and its
  * state becomes Closing.  The node is written here, too.  But the toolstack

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Cards of the toolstack that cannot be made.
+ * Devices of the toolstack that cannot be made.
  *
  * Copyright (c) 2026 The Xen PV display and sound for QEMU authors
  */
@@ -11,7 +11,7 @@
 #include "hw/xen/xen-pv-backend.h"
 
 /**
- * xen_pv_refuse: tell toolstack and guest that a card cannot be made
+ * xen_pv_refuse: tell toolstack and guest that a device cannot be made
  * @instance: what the bus found; not served any more, nor looked at again
  *     until the toolstack makes it anew
  * @backend: the device that could not be realized; kept until the bus has
@@ -23,13 +23,13 @@ void xen_pv_refuse(XenBackendInstance *instance, XenPvBackend *backend,
 
 /**
  * xen_pv_refuse_no_longer: a number is free again
- * @owner: the card that had it; if it kept one of the toolstack's from being
+ * @owner: the device that had it; if it kept one of the toolstack's from being
  *     made, the bus forgets that, and makes it when it is written anew
  */
 void xen_pv_refuse_no_longer(XenPvBackend *owner);
 
 /**
- * xen_pv_refuse_no_more: a card could be made; forget what was wrong before
+ * xen_pv_refuse_no_more: a device could be made; forget what was wrong before
  * @instance: what the bus found
  * @backend: its device
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What a PV card does when its frontend, the toolstack, or time moves on.
+ * What a PV device does when its frontend, the toolstack, or time moves on.
  *
  * The frontends differ from those of disks and network cards, and from each
  * other.  This is what they wait for, f being the frontend's state that they
@@ -22,7 +22,7 @@
  * frontend moves on, and if it does not, for so long as the first that it is
  * seen, and the second still finds InitWait in time.  A frontend that answers
  * Closing with Closed finds Closed until it is Initialising: a kernel that is
- * started by kexec starts over with such cards, but leaves one alone that is
+ * started by kexec starts over with such devices, but leaves one alone that is
  * Closed on its own side and InitWait here.
  *
  * Linux's drivers ignore Closing and Reconfiguring.  Closed makes them clear

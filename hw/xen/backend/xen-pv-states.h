@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What a PV card does when its frontend, the toolstack, or time moves on.
+ * What a PV device does when its frontend, the toolstack, or time moves on.
  * Pure functions: they know no xenstore and no device.
  *
  * Copyright (c) 2026 The Xen PV display and sound for QEMU authors
@@ -15,11 +15,11 @@
 #define XEN_PV_STATES (XenbusStateReconfigured + 1)
 
 /**
- * enum XenPvCause - why a card looks at its state
+ * enum XenPvCause - why a device looks at its state
  *
  * @XEN_PV_CAUSE_FRONTEND: the frontend wrote its state
  * @XEN_PV_CAUSE_TIME: the time is over that Closing or a pause was to last
- * @XEN_PV_CAUSE_REMOVAL: the toolstack or device_del takes the card away
+ * @XEN_PV_CAUSE_REMOVAL: the toolstack or device_del takes the device away
  * @XEN_PV_CAUSE_RESET: the machine of the guest was reset
  */
 typedef enum XenPvCause {
@@ -62,9 +62,9 @@ typedef enum XenPvAction {
 /**
  * struct XenPvSituation - what the action depends on, besides the cause
  *
- * @backend: the state that the card shows
+ * @backend: the state that the device shows
  * @frontend: the state that its frontend shows
- * @online: the card is to stay: the toolstack's node "online"
+ * @online: the device is to stay: the toolstack's node "online"
  * @connected: its channels are open
  * @taken: the frontend used the last connection, or there was none
  * @tiresome: it gave up so many connections that the next one has to wait

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the monitor can see of a PV card.
+ * What the monitor can see of a PV device.
  *
  * Copyright (c) 2026 The Xen PV display and sound for QEMU authors
  */
@@ -193,9 +193,9 @@ void xen_pv_status_add_properties(ObjectClass *class)
     object_class_property_add(class, "status", "dict", get_status, NULL, NULL,
                               NULL);
     object_class_property_set_description(class, "status",
-        "what the card does, for programs");
+        "what the device does, for programs");
     object_class_property_add(class, "summary", "list of lines", get_summary,
                               NULL, NULL, NULL);
     object_class_property_set_description(class, "summary",
-        "what the card does, for people");
+        "what the device does, for people");
 }

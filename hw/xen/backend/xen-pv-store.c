@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Nodes of PV cards: read, written, removed
+ * Nodes of PV devices: read, written, removed
  *
  * Copyright (c) 2026 The Xen PV display and sound for QEMU authors
  */

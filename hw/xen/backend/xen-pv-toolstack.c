@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Cards of the toolstack's: made, found again, taken away
+ * Devices of the toolstack's: made, found again, taken away
  *
  * Copyright (c) 2026 The Xen PV display and sound for QEMU authors
  */
@@ -15,7 +15,7 @@
 #include "xen-pv-place.h"
 #include "xen-pv-refusal.h"
 
-/* Make the card of a backend node; its number is that of the node */
+/* Make the device of a backend node; its number is that of the node */
 static bool xen_pv_create(XenPvBackend *backend, XenBackendInstance *instance,
                           const char *id_prefix, Error **errp)
 {
@@ -29,7 +29,7 @@ static bool xen_pv_create(XenPvBackend *backend, XenBackendInstance *instance,
         return false;
     }
     backend->idx = idx;
-    /* The id makes the card addressable, for screendump and VNC */
+    /* The id makes the device addressable, for screendump and VNC */
     if (!qdev_set_id(dev, g_strdup_printf("%s-%u", id_prefix, idx), NULL)) {
         qdev_set_id(dev, NULL, &error_abort);
     }
@@ -56,7 +56,7 @@ void xen_pv_backend_create(XenBackendInstance *instance,
     }
     owner = xen_pv_idx_owner(bus, backend, backend->idx);
     if (owner) {
-        /* The nodes are those of a card that -device made */
+        /* The nodes are those of a device that -device made */
         owner->refused = instance;
         object_unparent(OBJECT(backend));
     } else {
@@ -96,9 +96,9 @@ void xen_pv_backend_revive(const char *type)
     }
     names = qemu_xen_xs_directory(xsh, XBT_NULL, dir, &count);
     for (i = 0; names && i < count; i++) {
-        g_autofree char *card = g_strdup_printf("%s/%s", dir, names[i]);
+        g_autofree char *device = g_strdup_printf("%s/%s", dir, names[i]);
 
-        xen_pv_revive(xsh, card);
+        xen_pv_revive(xsh, device);
     }
     free(names);
     qemu_xen_xs_close(xsh);

@@ -10,7 +10,7 @@
 
 #include "hw/xen/xen-pv-nodes.h"
 
-/* Connectors of a card */
+/* Connectors of a device */
 #define XEN_PVDISPLAY_MAX_CONNECTORS 16
 
 /* Sides of a connector, in pixels */
@@ -99,7 +99,7 @@ GArray *xen_pvdisplay_parse_screens(const GArray *outputs,
                                     uint32_t yres, char **why);
 
 /**
- * xen_pvdisplay_read_modes: read the nodes of a card that the toolstack made
+ * xen_pvdisplay_read_modes: read the nodes of a device that the toolstack made
  * @nodes: the way to read them
  * @frontend: the frontend's directory
  * @why: where to say what is wrong, to be freed with g_free()
@@ -114,7 +114,7 @@ GArray *xen_pvdisplay_read_modes(const XenPvNodes *nodes,
  * xen_pvdisplay_default_pages: how many of a guest's pages may be mapped at
  *     once, unless the user says
  * @modes: array of struct XenPvMode
- * @most: what all cards of the guest may have together
+ * @most: what all devices of the guest may have together
  *
  * Enough for four pictures of each screen: one that is shown, one that is next,
  * one that is drawn meanwhile, and one of who had the screen before.  Small

@@ -12,8 +12,8 @@
 #include "xen-pvdisplay-config.h"
 
 /**
- * xen_pvdisplay_write_nodes: write the nodes of a card made by an option
- * @backend: the card's device
+ * xen_pvdisplay_write_nodes: write the nodes of a device made by an option
+ * @backend: the device
  * @frontend: the frontend's directory
  * @modes: the screens: XenPvMode
  * @be_alloc: the backend may allocate buffers
@@ -27,7 +27,7 @@ bool xen_pvdisplay_write_nodes(XenPvBackend *backend, const char *frontend,
 
 /**
  * xen_pvdisplay_read_nodes: read what the toolstack wrote
- * @backend: the card's device
+ * @backend: the device
  * @frontend: the frontend's directory
  * @be_alloc: set to whether the backend may allocate buffers
  * @errp: where to say what is wrong

@@ -15,7 +15,7 @@
 
 /**
  * xen_pvdisplay_connector_status: describe a connector
- * @card: the card
+ * @card: the device
  * @index: number of the connector
  * @mode: how large its screen is
  * @refresh_rate: of the screen, in mHz
@@ -31,7 +31,7 @@ QDict *xen_pvdisplay_connector_status(const XenDisplif *card, uint32_t index,
 /**
  * xen_pvdisplay_add_status: add buffers, framebuffers and counters
  * @status: where to
- * @card: the card
+ * @card: the device
  */
 void xen_pvdisplay_add_status(QDict *status, const XenDisplif *card);
 

@@ -620,7 +620,7 @@ static void xen_pvdisplay_class_init(ObjectClass *class,
     device_class_set_props(dev_class, xen_pvdisplay_properties);
     xen_pvdisplay_add_outputs(class, offsetof(XenPvDisplay, outputs));
     object_class_property_set_description(class, "connectors",
-        "screens of the card: '[ID:]WIDTHxHEIGHT;...'");
+        "screens of the device: '[ID:]WIDTHxHEIGHT;...'");
     object_class_property_set_description(class, "xres",
         "width of the only screen, 16 to 8192 pixels, instead of connectors "
         "and outputs");

@@ -22,8 +22,8 @@
 
 /*
  * A row of a framebuffer is at most that many rows of the screen, or bytes: the
- * widest desktop has all screens of a card, 16 at most, side by side, and small
- * screens show parts of large pictures
+ * widest desktop has all screens of a device, 16 at most, side by side, and
+ * small screens show parts of large pictures
  */
 #define MAX_ROW_SCREENS     16
 #define MAX_SHORT_ROW       65536

@@ -23,7 +23,7 @@
 #define XEN_DISPLIF_MAX_PENDING_FLIPS   32
 
 /**
- * struct XenDisplif - one display card: connectors, buffers, framebuffers
+ * struct XenDisplif - one display: connectors, buffers, framebuffers
  */
 typedef struct XenDisplif XenDisplif;
 
@@ -93,7 +93,7 @@ typedef struct XenDisplifOps {
 } XenDisplifOps;
 
 /**
- * struct XenDisplifLimits - quotas of one card
+ * struct XenDisplifLimits - quotas of one device
  *
  * @max_buffers: live display buffers
  * @max_framebuffers: live framebuffers
@@ -107,7 +107,7 @@ typedef struct XenDisplifLimits {
 } XenDisplifLimits;
 
 /**
- * struct XenDisplifStats - counters of one card since it was made
+ * struct XenDisplifStats - counters of one device since it was made
  *
  * @requests: requests answered
  * @refused: of these, with a negative status
@@ -190,27 +190,27 @@ typedef void (*XenDisplifVisit)(const XenDisplifBufferInfo *info,
                                 void *opaque);
 
 /**
- * xen_displif_new: make a card without connectors
- * @ops: operations; must outlive the card
+ * xen_displif_new: make a device without connectors
+ * @ops: operations; must outlive the device
  * @opaque: handed to each operation
  * @mapper: the guest; a reference is taken
  * @limits: quotas; copied
  *
- * Returns: the card, to be given to xen_displif_free().
+ * Returns: the device, to be given to xen_displif_free().
  */
 XenDisplif *xen_displif_new(const XenDisplifOps *ops, void *opaque,
                             XenPgdirMapper *mapper,
                             const XenDisplifLimits *limits);
 
 /**
- * xen_displif_free: disconnect, and free the card
- * @card: the card, or NULL
+ * xen_displif_free: disconnect, and free the device
+ * @card: the device, or NULL
  */
 void xen_displif_free(XenDisplif *card);
 
 /**
  * xen_displif_add_connector: add the next connector
- * @card: the card; not connected
+ * @card: the device; not connected
  * @width: visible pixels of a row: the node "resolution"
  * @height: visible rows
  *
@@ -221,7 +221,7 @@ uint32_t xen_displif_add_connector(XenDisplif *card, uint32_t width,
 
 /**
  * xen_displif_set_backend_alloc: allocate buffers for the guest, or do not
- * @card: the card; not connected
+ * @card: the device; not connected
  * @enabled: what the node "be-alloc" says, which the toolstack writes
  *
  * Only if @enabled a DBUF_CREATE is looked at for XENDISPL_DBUF_FLG_REQ_ALLOC.
@@ -233,7 +233,7 @@ void xen_displif_set_backend_alloc(XenDisplif *card, bool enabled);
 
 /**
  * xen_displif_set_version: which version of the protocol the frontend chose
- * @card: the card; not connected
+ * @card: the device; not connected
  * @version: what its node "version" says, or 0 if there is none
  *
  * Version 1 has no data_ofs: what stands in its place in a DBUF_CREATE may be
@@ -244,7 +244,7 @@ void xen_displif_set_version(XenDisplif *card, uint32_t version);
 
 /**
  * xen_displif_attach: connect a connector's two shared pages
- * @card: the card
+ * @card: the device
  * @connector: index of the connector
  * @ring_page: its mapped request ring
  * @event_page: its mapped event page
@@ -257,17 +257,17 @@ void xen_displif_attach(XenDisplif *card, uint32_t connector,
 
 /**
  * xen_displif_reset: the connection is over
- * @card: the card
+ * @card: the device
  *
  * Switches every connector off (@show with NULL), then forgets every ring,
  * event page, pending flip, framebuffer and buffer.  When it returns no page
- * of the guest's buffers is mapped by the card.  Idempotent.
+ * of the guest's buffers is mapped by the device.  Idempotent.
  */
 void xen_displif_reset(XenDisplif *card);
 
 /**
  * xen_displif_process: answer requests of one connector
- * @card: the card
+ * @card: the device
  * @connector: index of the connector
  * @more: set to whether requests are left that this call did not get to, as
  *     no call answers more than a ring's worth; the caller calls again soon
@@ -279,7 +279,7 @@ int xen_displif_process(XenDisplif *card, uint32_t connector, bool *more);
 
 /**
  * xen_displif_flip_done: send the event of the oldest pending flip
- * @card: the card
+ * @card: the device
  * @connector: index of the connector
  *
  * Returns: 0 when the event was sent; -EAGAIN when the event page is full
@@ -290,7 +290,7 @@ int xen_displif_flip_done(XenDisplif *card, uint32_t connector);
 
 /**
  * xen_displif_flips_pending: flips of a connector that await their event
- * @card: the card
+ * @card: the device
  * @connector: index of the connector
  *
  * Returns: their number, at most XEN_DISPLIF_MAX_PENDING_FLIPS; a flip beyond
@@ -301,14 +301,14 @@ uint32_t xen_displif_flips_pending(const XenDisplif *card,
 
 /**
  * xen_displif_stats: read the counters
- * @card: the card
+ * @card: the device
  * @stats: where to store them
  */
 void xen_displif_stats(const XenDisplif *card, XenDisplifStats *stats);
 
 /**
  * xen_displif_connector_info: describe a connector
- * @card: the card
+ * @card: the device
  * @connector: index of the connector
  * @info: where to store the description; all zero for an unknown connector
  */
@@ -317,7 +317,7 @@ void xen_displif_connector_info(const XenDisplif *card, uint32_t connector,
 
 /**
  * xen_displif_visit: describe all display buffers, then all framebuffers
- * @card: the card
+ * @card: the device
  * @visit: called for each of them, in no particular order; must not call
  *     back into the engine
  * @opaque: handed to @visit

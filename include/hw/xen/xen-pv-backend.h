@@ -59,10 +59,10 @@ typedef struct XenPvLoad {
 typedef struct XenPvChannel XenPvChannel;
 
 /**
- * struct XenPvBackend - one card: the part that knows xenstore
+ * struct XenPvBackend - one device: the part that knows xenstore
  *
  * @xendev: the device on the XenBus
- * @idx: property "idx": number of the card in xenstore; -1 asks for the first
+ * @idx: property "idx": number of the device in xenstore; -1 asks for the first
  *     free one
  * @max_connects: property "max-connects": connections a second, 0 for any
  * @max_load: property "max-load": percent of QEMU's time for requests
@@ -76,13 +76,13 @@ typedef struct XenPvChannel XenPvChannel;
  * @max_map_count: property "x-max-map-count": how many grants one call may
  *     map, for tests; 0 leaves it to the platform, which takes any number or
  *     one
- * @by_toolstack: the toolstack made the card's nodes, and will remove them
+ * @by_toolstack: the toolstack made the device's nodes, and will remove them
  * @version: of the protocol, as the frontend chose it; 0 if it did not
  * @connected: the channels are open and the class is served by the guest
  * @state_watch: fires when somebody writes the backend's state
  * @retry: next try to connect to a frontend that is ready
  * @attempts: tries that failed since the frontend got ready
- * @offer: when to offer the card again to a frontend that gave it up
+ * @offer: when to offer the device again to a frontend that gave it up
  * @close: how long Closing is shown
  * @closing: Closing is shown, because the frontend is
  * @common_full: the last pages that could not be mapped found no room in
@@ -94,9 +94,9 @@ typedef struct XenPvChannel XenPvChannel;
  * @load: the time that they take
  * @log: quota of log lines
  * @last_error: what the guest did wrong last, or NULL
- * @refused: a card of the toolstack that could not be made, as this one has its
- *     number; or NULL
- * @exit: runs after the bus took the card's nodes away when QEMU exits
+ * @refused: a device of the toolstack that could not be made, as this one has
+ *     its number; or NULL
+ * @exit: runs after the bus took the device's nodes away when QEMU exits
  */
 struct XenPvBackend {
     XenDevice xendev; /* must be first */
@@ -131,23 +131,23 @@ struct XenPvBackend {
 };
 
 /**
- * struct XenPvBackendClass - what a kind of card adds
+ * struct XenPvBackendClass - what a kind of device adds
  *
  * @parent_realize: how the bus realizes a device
  * @parent_unrealize: how it undoes that
  * @check_options: called first: are the user's options good?  Not asked about
  *     what only the toolstack's nodes can tell.
- * @configure: called once, before the guest can see the card: either writes
- *     the card's nodes below @frontend (a card made by -device) or reads and
- *     checks them (a card that the toolstack made).
- * @start: called once, when the card is on the bus.
+ * @configure: called once, before the guest can see the device: either writes
+ *     the device's nodes below @frontend (a device made by -device) or reads
+ *     and checks them (a device that the toolstack made).
+ * @start: called once, when the device is on the bus.
  * @connect: the frontend is ready: open channels.  On failure @disconnect is
  *     called, too.
  * @disconnect: give everything of the guest back: channels, grants, objects.
  *     Idempotent.  @exiting tells that QEMU is on its way out and that the
  *     display and audio layers may be gone.
- * @describe: add to what the monitor sees of a card; may be NULL.
- * @stop: the card goes away, or cannot be made although its options are good;
+ * @describe: add to what the monitor sees of a device; may be NULL.
+ * @stop: the device goes away, or cannot be made although its options are good;
  *     @disconnect was called if it ever connected.  Idempotent; not called
  *     when QEMU exits.
  */
@@ -172,7 +172,7 @@ struct XenPvBackendClass {
  * @opaque: the owner's
  * @more: set to whether there is more to do than this call could
  *
- * It must close no channel of the card, neither this one, which is used once
+ * It must close no channel of the device, neither this one, which is used once
  * it returns, nor another, as all of them may be about to be served.  It should
  * return soon once xen_pv_load_enough() says so.
  *
@@ -189,7 +189,7 @@ typedef int (*XenPvServe)(void *opaque, bool *more);
  * @backend: whose channel it is
  * @serve, @opaque: what is done for an event
  * @more: does what one event left undone
- * @next: in the list of the card's open channels
+ * @next: in the list of the device's open channels
  */
 struct XenPvChannel {
     void *page;
@@ -204,11 +204,11 @@ struct XenPvChannel {
 
 /**
  * xen_pv_channel_open: map a page and bind a port that the frontend published
- * @backend: the card
+ * @backend: the device
  * @channel: the channel; closed
  * @ref_key: node below the frontend's directory that holds the reference
  * @port_key: node that holds the port
- * @serve: called for each event, and once all channels of a card are open;
+ * @serve: called for each event, and once all channels of a device are open;
  *     NULL where the frontend has nothing to say
  * @opaque: handed to @serve
  * @errp: where to say why it failed
@@ -221,21 +221,21 @@ bool xen_pv_channel_open(XenPvBackend *backend, XenPvChannel *channel,
 
 /**
  * xen_pv_channel_close: unbind and unmap; harmless on a closed channel
- * @backend: the card
+ * @backend: the device
  * @channel: the channel
  */
 void xen_pv_channel_close(XenPvBackend *backend, XenPvChannel *channel);
 
 /**
  * xen_pv_channel_notify: send an event; harmless on a closed channel
- * @backend: the card
+ * @backend: the device
  * @channel: the channel
  */
 void xen_pv_channel_notify(XenPvBackend *backend, XenPvChannel *channel);
 
 /**
- * xen_pv_load_enough: whether a card has had its share for now
- * @backend: the card
+ * xen_pv_load_enough: whether a device has had its share for now
+ * @backend: the device
  *
  * Returns: whether whoever serves a channel should return soon.
  */
@@ -243,7 +243,7 @@ bool xen_pv_load_enough(XenPvBackend *backend);
 
 /**
  * xen_pv_node_read: read a node, as long as it is text of sane length
- * @backend: the card
+ * @backend: the device
  * @dir: directory
  * @key: node below it
  *
@@ -253,8 +253,8 @@ char *xen_pv_node_read(XenPvBackend *backend, const char *dir,
                        const char *key);
 
 /**
- * xen_pv_backend_nodes: the same for who knows nothing of cards
- * @backend: the card; must outlive what is returned
+ * xen_pv_backend_nodes: the same for who knows nothing of devices
+ * @backend: the device; must outlive what is returned
  *
  * Returns: a way to read any node, and to log what is wrong with it.
  */
@@ -262,7 +262,7 @@ XenPvNodes xen_pv_backend_nodes(XenPvBackend *backend);
 
 /**
  * xen_pv_node_write: create a node that the guest may only read
- * @backend: the card
+ * @backend: the device
  * @dir: directory
  * @key: node below it; it may be several levels deep
  * @value: text
@@ -275,7 +275,7 @@ bool xen_pv_node_write(XenPvBackend *backend, const char *dir,
 
 /**
  * xen_pv_node_remove: remove a node, and all below it, if it is there
- * @backend: the card
+ * @backend: the device
  * @dir: directory
  * @key: node below it
  */
@@ -283,8 +283,8 @@ void xen_pv_node_remove(XenPvBackend *backend, const char *dir,
                         const char *key);
 
 /**
- * xen_pv_nodes_end: remove the numbered nodes that a larger card left
- * @backend: the card
+ * xen_pv_nodes_end: remove the numbered nodes that a larger device left
+ * @backend: the device
  * @dir: directory
  * @number: of the first one to be removed, with all that is below it
  */
@@ -302,7 +302,7 @@ void xen_pv_explain_numbers(ObjectClass *class, const Property *properties,
 
 /**
  * xen_pv_guest_warn: log what a guest did wrong, within its quota of lines
- * @backend: the card
+ * @backend: the device
  * @fmt: what happened, one phrase
  */
 void xen_pv_guest_warn(XenPvBackend *backend, const char *fmt, ...)
@@ -310,20 +310,20 @@ void xen_pv_guest_warn(XenPvBackend *backend, const char *fmt, ...)
 
 /**
  * xen_pv_guest_note: log what a guest has to put up with
- * @backend: the card
+ * @backend: the device
  * @fmt: what happened, one phrase
  *
  * As xen_pv_guest_warn(), but it is no mistake of the guest's, and so not the
- * last one in the card's status.
+ * last one in the device's status.
  */
 void xen_pv_guest_note(XenPvBackend *backend, const char *fmt, ...)
     G_GNUC_PRINTF(2, 3);
 
 /**
- * xen_pv_backend_create: make the card of a toolstack's backend node
+ * xen_pv_backend_create: make the device of a toolstack's backend node
  * @instance: what the bus found
  * @typename: type of device to make
- * @id_prefix: its id is this, a dash and the number of the card
+ * @id_prefix: its id is this, a dash and the number of the device
  * @errp: where to say why it failed
  */
 void xen_pv_backend_create(XenBackendInstance *instance,
@@ -338,10 +338,10 @@ void xen_pv_backend_create(XenBackendInstance *instance,
 void xen_pv_backend_destroy(XenBackendInstance *instance, Error **errp);
 
 /**
- * xen_pv_backend_revive: take over the cards of a QEMU that was killed
+ * xen_pv_backend_revive: take over the devices of a QEMU that was killed
  * @type: folder of the backends in xenstore
  *
- * To be called when the type is registered.  The bus looks only at cards that
+ * To be called when the type is registered.  The bus looks only at devices that
  * are Initialising.  Those of a QEMU that had no time to say goodbye say
  * something else, and bear our mark: they are made to look new, and their
  * frontends start over.
@@ -349,20 +349,20 @@ void xen_pv_backend_destroy(XenBackendInstance *instance, Error **errp);
 void xen_pv_backend_revive(const char *type);
 
 /*
- * What all cards of a guest whose user does not say "max-pages" may have mapped
- * together: an eighth of the 262144 entries of a control domain's map track,
- * of which a page takes two where that domain is a PV one.
+ * What all devices of a guest whose user does not say "max-pages" may have
+ * mapped together: an eighth of the 262144 entries of a control domain's map
+ * track, of which a page takes two where that domain is a PV one.
  */
 #define XEN_PV_COMMON_PAGES 16384
 
 /**
- * xen_pv_common_pages: pages that these cards have mapped now
+ * xen_pv_common_pages: pages that these devices have mapped now
  */
 uint32_t xen_pv_common_pages(void);
 
 /**
  * xen_pv_guest_refused: warn of a request that was refused
- * @backend: the card
+ * @backend: the device
  * @mapper: its mapper
  * @request: the request, in words
  * @status: the error; if it is -ENOSPC and of the mapper's, the option whose
@@ -375,13 +375,13 @@ void xen_pv_guest_refused(XenPvBackend *backend, const XenPgdirMapper *mapper,
 
 /**
  * xen_pv_mapper_new: make a mapper of a guest's page directories
- * @backend: the card whose frontend grants them
+ * @backend: the device whose frontend grants them
  * @max_pages: budget of mapped pages
  * @max_buffer_pages: pages of the largest buffer
  * @common: what it maps counts in XEN_PV_COMMON_PAGES, too
  * @errp: where to say why it failed
  *
- * The mapper has a grant handle of its own, so that it may outlive the card.
+ * The mapper has a grant handle of its own, so that it may outlive the device.
  *
  * Returns: the mapper, or NULL.
  */
@@ -409,7 +409,7 @@ void xen_pv_rings_start(XenPvBackend *backend);
 
 /**
  * xen_pv_ring_map: map the page of a ring, for reading and writing
- * @backend: the card whose frontend grants it
+ * @backend: the device whose frontend grants it
  * @ref: its reference
  * @errp: where to say why it failed
  *

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the monitor can see of a PV card.
+ * What the monitor can see of a PV device.
  *
- * Every card has two read-only QOM properties.  "status" is a dictionary,
+ * Every device has two read-only QOM properties.  "status" is a dictionary,
  * made for programs; "summary" is the same as a list of lines, made for
  * people, as HMP's qom-get prints it.
  *
@@ -17,8 +17,8 @@
 #include "qobject/qlist.h"
 
 /**
- * xen_pv_status: describe a card, by its own words and its class's
- * @backend: the card; need not be realized
+ * xen_pv_status: describe a device, by its own words and its class's
+ * @backend: the device; need not be realized
  *
  * Returns: a new dictionary:
  *   "path" (string): the backend's folder in xenstore, if it has one
@@ -39,7 +39,7 @@ QDict *xen_pv_status(XenPvBackend *backend);
 void xen_pv_status_add_cache(QDict *status, const XenPgdirMapper *mapper);
 
 /**
- * xen_pv_status_add_properties: give a class of cards the two properties
+ * xen_pv_status_add_properties: give a class of devices the two properties
  * @class: the class
  */
 void xen_pv_status_add_properties(ObjectClass *class);
