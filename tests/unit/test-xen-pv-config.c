@@ -277,8 +277,8 @@ static void test_outputs(void)
         add_output(outputs, NULL, 800, 600, 0);
     }
     g_assert_null(xen_pvdisplay_parse_screens(outputs, NULL, 0, 0, &why));
-    g_assert_cmpstr(why, ==, "17 connectors are too many: a card has at most "
-                    "16");
+    g_assert_cmpstr(why, ==, "17 connectors are too many: a device has at "
+                    "most 16");
     g_free(why);
     g_array_unref(outputs);
 }

@@ -140,7 +140,7 @@ static bool parse_connector(GArray *modes, const char *text, char **why)
 static bool check_count(guint count, char **why)
 {
     if (count > XEN_PVDISPLAY_MAX_CONNECTORS) {
-        *why = g_strdup_printf("%u connectors are too many: a card has at "
+        *why = g_strdup_printf("%u connectors are too many: a device has at "
                                "most %d", count,
                                XEN_PVDISPLAY_MAX_CONNECTORS);
         return false;

@@ -142,7 +142,7 @@ void xen_pvdisplay_add_outputs(ObjectClass *class, size_t offset)
     object_class_property_add(class, "outputs", "list", get_outputs,
                               set_outputs, NULL, (void *)(uintptr_t)offset);
     object_class_property_set_description(class, "outputs",
-        "screens of the card, in JSON: a list of {\"name\": ID, \"xres\": "
+        "screens of the device, in JSON: a list of {\"name\": ID, \"xres\": "
         "WIDTH, \"yres\": HEIGHT, \"refresh-rate\": mHz}; name and "
         "refresh-rate are optional");
 }
