@@ -65,8 +65,8 @@ bool xen_pv_toolstack_destroys(XenPvBackend *backend);
  *
  * The toolstack destroys the guest, or QEMU ends, most often because of that.
  * It waits for each of the guest's devices to be Closed, and then removes the
- * nodes itself.  If the bus did so first, it would say that the device cannot be
- * removed.
+ * nodes itself.  If the bus did so first, it would say that the device cannot
+ * be removed.
  *
  * Nodes that the toolstack has removed already stay with the bus: each write
  * of ours since then made them again, and nobody else would remove them.

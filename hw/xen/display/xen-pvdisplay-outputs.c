@@ -14,7 +14,7 @@
 #include "qapi/error.h"
 #include "qapi/qapi-builtin-visit.h"
 #include "qapi/visitor.h"
-#include "xen-pvdisplay-format.h"
+#include "xen-pvdisplay-config.h"
 #include "xen-pvdisplay-outputs.h"
 
 /* As the generator of the schema makes lists: struct GenericList first */
