@@ -33,7 +33,7 @@
 typedef struct Bench {
     FakeGrants *grants;
     XenPgdirMapper *mapper;
-    XenDisplif *card;
+    XenDisplif *disp;
     FakeFront front;
     XenPgdirView *view;
     uint8_t *data;
@@ -107,7 +107,7 @@ static void handle(Bench *b)
 
     fake_front_want_notify(&b->front);
     fake_front_push(&b->front);
-    xen_displif_process(b->card, 0, &more);
+    xen_displif_process(b->disp, 0, &more);
     must(b->front.sring->rsp_prod == b->front.sring->req_prod, "request");
 }
 
@@ -167,7 +167,7 @@ static void flip(Bench *b, uint64_t fb)
 {
     next_slot(b, XENDISPL_OP_PG_FLIP)->op.pg_flip.fb_cookie = fb;
     handle(b);
-    xen_displif_flip_done(b->card, 0);
+    xen_displif_flip_done(b->disp, 0);
     must(b->front.evt->in_prod == b->front.evt->in_cons + 1, "event");
     b->front.evt->in_cons++;
 }
@@ -290,14 +290,14 @@ static void card_new(Bench *b)
                               &b->mapper) == 0, "xen_pgdir_mapper_new");
     memset(b->front.sring, 0, PAGE);
     memset(b->front.evt, 0, PAGE);
-    b->card = xen_displif_new(&bench_ops, b, b->mapper, &limits);
-    xen_displif_add_connector(b->card, 3840, 2160);
-    xen_displif_attach(b->card, 0, b->front.sring, b->front.evt);
+    b->disp = xen_displif_new(&bench_ops, b, b->mapper, &limits);
+    xen_displif_add_connector(b->disp, 3840, 2160);
+    xen_displif_attach(b->disp, 0, b->front.sring, b->front.evt);
 }
 
 static void card_free(Bench *b)
 {
-    xen_displif_free(b->card);
+    xen_displif_free(b->disp);
     xen_pgdir_mapper_unref(b->mapper);
     b->grants->destroyed = 0;
 }
@@ -321,7 +321,7 @@ static void bench_alloc(Bench *b, uint32_t dir, uint32_t links,
 
         card_free(b);
         card_new(b);
-        xen_displif_set_backend_alloc(b->card, true);
+        xen_displif_set_backend_alloc(b->disp, true);
         b->grants->one_mmap = false;
         t0 = now_ns();
         create(b, 1, width, height, dir);
@@ -395,7 +395,7 @@ int main(int argc, char **argv)
     }
     g_string_append(b.json, "\n  ]\n}\n");
 
-    xen_displif_free(b.card);
+    xen_displif_free(b.disp);
     xen_pgdir_mapper_unref(b.mapper);
     fake_grants_free(b.grants);
     fake_front_free(&b.front);

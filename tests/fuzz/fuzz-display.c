@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A display card between the fuzzers' guest and a host that has viewers
+ * A display between the fuzzers' guest and a host that has viewers
  *
  * Copyright (c) 2026 The Xen PV display and sound for QEMU authors
  */
@@ -58,7 +58,7 @@ typedef struct Screen {
 struct FuzzDisplay {
     FuzzGuest *guest;
     FuzzHost *host;
-    XenDisplif *card;
+    XenDisplif *disp;
     XenDisplifLimits limits;
     bool be_alloc;
     FuzzChannel channels[NR];
@@ -592,7 +592,7 @@ static void serve(FuzzDisplay *d, uint32_t connector)
     d->active = connector;
     expect_request(d);
     fuzz_channel_served(channel,
-                        xen_displif_process(d->card, connector, &more));
+                        xen_displif_process(d->disp, connector, &more));
     d->host->may_write = false;
     g_assert(channel->ring || !more);
 }
@@ -601,7 +601,7 @@ static void tick(FuzzDisplay *d, uint32_t connector)
 {
     uint32_t before = d->channels[connector].sent;
     bool owed = d->screens[connector].nr_flips;
-    int ret = xen_displif_flip_done(d->card, connector);
+    int ret = xen_displif_flip_done(d->disp, connector);
 
     g_assert(ret == (owed ? ret == 0 ? 0 : -EAGAIN : -ENOENT));
     g_assert_cmpuint(d->channels[connector].sent, ==, before + (ret == 0));
@@ -690,12 +690,12 @@ static void check_connector(FuzzDisplay *d, uint32_t i)
     Screen *screen = &d->screens[i];
     XenDisplifConnectorInfo info;
 
-    xen_displif_connector_info(d->card, i, &info);
+    xen_displif_connector_info(d->disp, i, &info);
     g_assert(info.connected == !!d->channels[i].ring);
     g_assert(info.broken == d->channels[i].broken);
     g_assert(info.enabled == screen->enabled);
     g_assert_cmpuint(info.flips_pending, ==, screen->nr_flips);
-    g_assert_cmpuint(xen_displif_flips_pending(d->card, i), ==,
+    g_assert_cmpuint(xen_displif_flips_pending(d->disp, i), ==,
                      screen->nr_flips);
     g_assert_cmpuint(info.events, ==, d->channels[i].sent);
     g_assert_cmpuint(info.shown_dbuf, ==,
@@ -715,14 +715,14 @@ void fuzz_display_check(FuzzDisplay *d)
     while (g_hash_table_iter_next(&iter, NULL, &value)) {
         pages += ((Dbuf *)value)->pages;
     }
-    xen_displif_stats(d->card, &stats);
+    xen_displif_stats(d->disp, &stats);
     g_assert_cmpuint(stats.buffers, ==, g_hash_table_size(d->dbufs));
     g_assert_cmpuint(stats.buffers, <=, d->limits.max_buffers);
     g_assert_cmpuint(stats.framebuffers, ==, g_hash_table_size(d->fbs));
     g_assert_cmpuint(stats.framebuffers, <=, d->limits.max_framebuffers);
     g_assert_cmpuint(stats.total_pages, ==, pages);
     g_assert_cmpuint(stats.total_pages, <=, d->limits.max_total_pages);
-    xen_displif_visit(d->card, check_info, d);
+    xen_displif_visit(d->disp, check_info, d);
     for (i = 0; i < NR; i++) {
         check_connector(d, i);
     }
@@ -742,12 +742,12 @@ FuzzDisplay *fuzz_display_new(FuzzGuest *guest)
     d->guest = guest;
     d->host = fuzz_host_new(guest);
     d->limits = FUZZ_CHOICE(guest->in, limits);
-    d->card = xen_displif_new(edid ? &ops : &ops_without_edid, d,
+    d->disp = xen_displif_new(edid ? &ops : &ops_without_edid, d,
                               d->host->mapper, &d->limits);
-    xen_displif_add_connector(d->card, 64, 64);
-    xen_displif_add_connector(d->card, 1024, 768);
+    xen_displif_add_connector(d->disp, 64, 64);
+    xen_displif_add_connector(d->disp, 1024, 768);
     d->be_alloc = fuzz_pick(guest->in, 2);
-    xen_displif_set_backend_alloc(d->card, d->be_alloc);
+    xen_displif_set_backend_alloc(d->disp, d->be_alloc);
     d->dbufs = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL,
                                      g_free);
     d->fbs = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, g_free);
@@ -765,7 +765,7 @@ void fuzz_display_connect(FuzzDisplay *d)
             fuzz_display_disconnect(d);
             return;
         }
-        xen_displif_attach(d->card, i, d->channels[i].ring,
+        xen_displif_attach(d->disp, i, d->channels[i].ring,
                            d->channels[i].events);
     }
     d->host->tag = 0;
@@ -775,7 +775,7 @@ void fuzz_display_disconnect(FuzzDisplay *d)
 {
     unsigned int i;
 
-    xen_displif_reset(d->card);
+    xen_displif_reset(d->disp);
     g_assert_cmpuint(d->host->mapped, ==,
                      fuzz_host_tagged(d->host, FUZZ_TAG_CHANNEL));
     g_hash_table_remove_all(d->fbs);
@@ -799,7 +799,7 @@ void fuzz_display_free(FuzzDisplay *d)
     for (i = 0; i < NR_VIEWERS; i++) {
         forget(&d->viewers[i]);
     }
-    xen_displif_free(d->card);
+    xen_displif_free(d->disp);
     g_hash_table_destroy(d->fbs);
     g_hash_table_destroy(d->dbufs);
     fuzz_host_free(d->host);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A display card between the fuzzers' guest and a host that has viewers, and
+ * A display between the fuzzers' guest and a host that has viewers, and
  * a model of what its engine may and must do.
  *
  * Copyright (c) 2026 The Xen PV display and sound for QEMU authors
@@ -17,7 +17,7 @@
 
 typedef struct FuzzDisplay FuzzDisplay;
 
-/** fuzz_display_new: make a card, not connected; its limits vary */
+/** fuzz_display_new: make a device, not connected; its limits vary */
 FuzzDisplay *fuzz_display_new(FuzzGuest *guest);
 
 /** fuzz_display_free: disconnect and free it */

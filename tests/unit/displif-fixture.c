@@ -1,5 +1,5 @@
 /*
- * A card, its owner and its guest, for tests of the engine of PV displays
+ * A device, its owner and its guest, for tests of the engine of PV displays
  *
  * Copyright (c) 2026 The Xen PV display and sound for QEMU authors
  *
@@ -109,7 +109,7 @@ static void rec_flipped(void *opaque, uint32_t connector)
     Test *t = opaque;
 
     t->screen[connector].flipped++;
-    g_assert_cmpuint(xen_displif_flips_pending(t->card, connector), >, 0);
+    g_assert_cmpuint(xen_displif_flips_pending(t->disp, connector), >, 0);
 }
 
 static void rec_notify_request(void *opaque, uint32_t connector)
@@ -162,7 +162,7 @@ void front_attach(Test *t, uint32_t connector, uint32_t start)
     FakeFront *front = &t->front[connector];
 
     fake_front_reset(front, start);
-    xen_displif_attach(t->card, connector, front->sring, front->evt);
+    xen_displif_attach(t->disp, connector, front->sring, front->evt);
 }
 
 void setup_full(Test *t, const XenDisplifLimits *limits,
@@ -186,11 +186,11 @@ void setup_full(Test *t, const XenDisplifLimits *limits,
     g_assert_cmpint(xen_pgdir_mapper_new(ops, t->grants, &config,
                                          &t->mapper), ==, 0);
     t->edid_size = -EOPNOTSUPP;
-    t->card = xen_displif_new(&rec_ops, t, t->mapper, limits);
+    t->disp = xen_displif_new(&rec_ops, t, t->mapper, limits);
     for (i = 0; i < CONNECTORS; i++) {
         fake_front_init(&t->front[i]);
         t->front[i].id = 0xfff8;
-        g_assert_cmpuint(xen_displif_add_connector(t->card, size[i][0],
+        g_assert_cmpuint(xen_displif_add_connector(t->disp, size[i][0],
                                                    size[i][1]), ==, i);
         front_attach(t, i, 0);
     }
@@ -219,7 +219,7 @@ void teardown(Test *t, gconstpointer data)
     /* Invariant 4, over whatever the test did */
     g_assert_cmpuint(t->grants->live_writable, ==, 0);
 
-    xen_displif_free(t->card);
+    xen_displif_free(t->disp);
     /* Invariant 2: views may be held still, but no page */
     g_assert_cmpuint(t->grants->live_pages, ==, 0);
     g_assert_cmpuint(t->grants->live_maps, ==, 0);
@@ -272,16 +272,16 @@ int32_t call(Test *t, uint32_t connector, struct xendispl_req req)
     bool more = true;
     int32_t status;
 
-    xen_displif_stats(t->card, &before);
+    xen_displif_stats(t->disp, &before);
     fake_front_want_notify(&t->front[connector]);
     send_req(t, connector, req);
-    g_assert_cmpint(xen_displif_process(t->card, connector, &more), ==, 1);
+    g_assert_cmpint(xen_displif_process(t->disp, connector, &more), ==, 1);
     g_assert_false(more);
     g_assert_cmpuint(screen->request_kicks, ==, kicks + 1);
     g_assert_cmpuint(t->front[connector].sring->req_event, ==,
                      t->front[connector].sring->req_prod + 1);
     status = check_rsp(t, connector, req.operation);
-    xen_displif_stats(t->card, &after);
+    xen_displif_stats(t->disp, &after);
     g_assert_cmpuint(after.requests, ==, before.requests + 1);
     g_assert_cmpuint(after.refused, ==, before.refused + (status < 0));
     return status;
@@ -298,9 +298,9 @@ void refused(Test *t, uint32_t connector, struct xendispl_req req,
     uint32_t i;
 
     memcpy(before, t->screen, sizeof(before));
-    xen_displif_stats(t->card, &was);
+    xen_displif_stats(t->disp, &was);
     g_assert_cmpint(call(t, connector, req), ==, status);
-    xen_displif_stats(t->card, &now);
+    xen_displif_stats(t->disp, &now);
     g_assert_cmpuint(now.buffers, ==, was.buffers);
     g_assert_cmpuint(now.framebuffers, ==, was.framebuffers);
     g_assert_cmpuint(now.total_pages, ==, was.total_pages);
@@ -430,15 +430,15 @@ void done(Test *t, uint32_t connector, uint64_t fb)
     Screen *screen = &t->screen[connector];
     uint32_t kicks = screen->event_kicks;
 
-    g_assert_cmpint(xen_displif_flip_done(t->card, connector), ==, 0);
+    g_assert_cmpint(xen_displif_flip_done(t->disp, connector), ==, 0);
     g_assert_cmpuint(screen->event_kicks, ==, kicks + 1);
     take_event(t, connector, fb);
 }
 
 void assert_no_event(Test *t, uint32_t connector)
 {
-    g_assert_cmpuint(xen_displif_flips_pending(t->card, connector), ==, 0);
-    g_assert_cmpint(xen_displif_flip_done(t->card, connector), ==, -ENOENT);
+    g_assert_cmpuint(xen_displif_flips_pending(t->disp, connector), ==, 0);
+    g_assert_cmpint(xen_displif_flip_done(t->disp, connector), ==, -ENOENT);
     g_assert_cmpuint(t->front[connector].evt->in_prod, ==,
                      t->front[connector].events);
 }

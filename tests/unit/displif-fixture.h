@@ -1,5 +1,5 @@
 /*
- * A card, its owner and its guest, for tests of the engine of PV displays
+ * A device, its owner and its guest, for tests of the engine of PV displays
  *
  * The guest's side works on raw ring and event pages, as a frontend would;
  * the owner's side records what the engine asks for.
@@ -47,7 +47,7 @@ typedef struct Test Test;
 struct Test {
     FakeGrants *grants;
     XenPgdirMapper *mapper;
-    XenDisplif *card;
+    XenDisplif *disp;
     FakeFront front[CONNECTORS];
     Screen screen[CONNECTORS];
     bool hold_views;
@@ -68,7 +68,7 @@ extern const XenDisplifOps rec_ops;
 
 extern const XenDisplifLimits usual_limits;
 
-/* A card of three connectors, all of them connected */
+/* A device of three connectors, all of them connected */
 void setup_full(Test *t, const XenDisplifLimits *limits,
                 const XenPgdirGrantOps *ops, uint32_t max_map_count);
 

@@ -28,13 +28,13 @@ static void test_alloc_ignored(Test *t, gconstpointer data)
     g_assert_cmpuint(t->grants->share_calls, ==, 0);
 
     /* Allowed, but not asked for */
-    xen_displif_set_backend_alloc(t->card, true);
+    xen_displif_set_backend_alloc(t->disp, true);
     good(t, 0, req_destroy(1));
     req = req_create(1, 64, 64, 32, 16384, dir, 0);
     req.op.dbuf_create.flags = ~XENDISPL_DBUF_FLG_REQ_ALLOC;
     good(t, 0, req);
     g_assert_cmpuint(t->grants->share_calls, ==, 0);
-    xen_displif_set_backend_alloc(t->card, false);
+    xen_displif_set_backend_alloc(t->disp, false);
     refused(t, 0, req_alloc(2, 64, 64, 32, 16384, empty), -EINVAL);
 }
 
@@ -48,9 +48,9 @@ static void test_alloc_life(Test *t, gconstpointer data)
     uint8_t *page;
     uint64_t maps;
 
-    xen_displif_set_backend_alloc(t->card, true);
+    xen_displif_set_backend_alloc(t->disp, true);
     good(t, 0, req_alloc(1, 1920, 1080, 32, 1920 * 1080 * 4, dir));
-    xen_displif_stats(t->card, &stats);
+    xen_displif_stats(t->disp, &stats);
     g_assert_cmpuint(stats.buffers, ==, 1);
     g_assert_cmpuint(stats.total_pages, ==, 2025);
     g_assert_cmpuint(t->grants->shared_pages, ==, 2025);
@@ -93,7 +93,7 @@ static void test_alloc_bad(Test *t, gconstpointer data)
     uint32_t *page = fake_grants_page(t->grants, dir);
     struct xendispl_req req;
 
-    xen_displif_set_backend_alloc(t->card, true);
+    xen_displif_set_backend_alloc(t->disp, true);
     refused(t, 0, req_alloc(1, 0, 0, 0, 16384, dir), -EINVAL);
     g_assert_cmpstr(t->last_why, ==, "allocation without width and height");
     req = req_alloc(1, 32, 32, 32, 16384, dir);
@@ -107,7 +107,7 @@ static void test_alloc_bad(Test *t, gconstpointer data)
     refused(t, 0, req_alloc(1, 64, 64, 32, 16384, 0), -EINVAL);
     refused(t, 0, req_alloc(1, 64, 64, 32, 16384, 0xffffffff), -EINVAL);
     refused(t, 1, req_alloc(1, 64, 64, 32, 16384, dir), -EINVAL);
-    /* The mapper's largest buffer, the card's quota */
+    /* The mapper's largest buffer, the device's quota */
     refused(t, 0, req_alloc(1, 64, 64, 32, 5001 * PAGE, dir), -E2BIG);
     refused(t, 0, req_alloc(1, 64, 64, 32, 10001 * PAGE, dir), -ENOSPC);
     /* A chain that is too short */
@@ -142,15 +142,15 @@ static void test_alloc_reset(Test *t, gconstpointer data)
 {
     uint32_t dir = fake_grants_link_directory(t->grants, 4);
 
-    xen_displif_set_backend_alloc(t->card, true);
+    xen_displif_set_backend_alloc(t->disp, true);
     good(t, 0, req_alloc(1, 64, 64, 32, 16384, dir));
     good(t, 0, req_attach(1, 2, 64, 64, XR24));
     good(t, 0, req_config(2, 0, 0, 64, 64));
-    xen_displif_reset(t->card);
+    xen_displif_reset(t->disp);
     /* What the guest may have mapped still is its own, over connections */
     g_assert_cmpuint(t->grants->shared_pages, ==, 4);
 
-    /* Being allowed is the card's, not the connection's */
+    /* Being allowed is the device's, not the connection's */
     front_attach(t, 0, 0);
     good(t, 0, req_alloc(1, 64, 64, 32, 16384, dir));
     g_assert_cmpuint(t->grants->shared_pages, ==, 4);
@@ -239,13 +239,13 @@ static void test_edid_none(Test *t, gconstpointer data)
     XenDisplifOps ops = rec_ops;
 
     ops.edid = NULL;
-    xen_displif_free(t->card);
-    t->card = xen_displif_new(&ops, t, t->mapper, &usual_limits);
-    g_assert_cmpuint(xen_displif_add_connector(t->card, 64, 48), ==, 0);
+    xen_displif_free(t->disp);
+    t->disp = xen_displif_new(&ops, t, t->mapper, &usual_limits);
+    g_assert_cmpuint(xen_displif_add_connector(t->disp, 64, 48), ==, 0);
     front_attach(t, 0, 0);
     refused(t, 0, req_edid(XENDISPL_EDID_MAX_SIZE, dir), -EOPNOTSUPP);
     g_assert_cmpuint(t->grants->map_calls, ==, 0);
-    xen_displif_free(g_steal_pointer(&t->card));
+    xen_displif_free(g_steal_pointer(&t->disp));
 }
 
 int main(int argc, char **argv)

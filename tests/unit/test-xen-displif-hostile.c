@@ -175,7 +175,7 @@ static void test_inv1_quotas(void)
     refused(&t, 0, req_create(3, 64, 64, 32, 16384, dir, 0), -ENOSPC);
     refused(&t, 0, req_create(3, 0, 0, 0, UINT32_MAX, dir, 0), -ENOSPC);
     good(&t, 0, req_create(3, 32, 32, 32, 4096, dir, 0));
-    xen_displif_stats(t.card, &stats);
+    xen_displif_stats(t.disp, &stats);
     g_assert_cmpuint(stats.total_pages, ==, 9);
     refused(&t, 0, req_create(4, 32, 32, 32, 4096, dir, 0), -ENOSPC);
     g_assert_cmpstr(t.last_why, ==, "more buffers than max-buffers: 3");
@@ -187,7 +187,7 @@ static void test_inv1_quotas(void)
 
     /* What is given back can be had again */
     good(&t, 0, req_destroy(1));
-    xen_displif_stats(t.card, &stats);
+    xen_displif_stats(t.disp, &stats);
     g_assert_cmpuint(stats.framebuffers, ==, 3);
     g_assert_cmpuint(stats.total_pages, ==, 5);
     good(&t, 0, req_create(4, 64, 64, 32, 16384, dir, 0));
@@ -236,7 +236,7 @@ static void test_ring_wrap(Test *t, gconstpointer data)
 {
     uint32_t i;
 
-    xen_displif_reset(t->card);
+    xen_displif_reset(t->disp);
     front_attach(t, 0, UINT32_MAX - 20);
     create(t, 1, 64, 64, 32);
     good(t, 0, req_attach(1, 2, 64, 64, XR24));
@@ -266,7 +266,7 @@ static void test_inv5_batch(Test *t, gconstpointer data)
         t->front[0].id = 1000 + 7 * i;
         send_req(t, 0, i % 2 ? req_flip(2) : req_detach(3));
     }
-    g_assert_cmpint(xen_displif_process(t->card, 0, &more), ==, 32);
+    g_assert_cmpint(xen_displif_process(t->disp, 0, &more), ==, 32);
     g_assert_false(more);
     g_assert_cmpuint(t->answers, ==, 32);
     g_assert_cmpuint(t->screen[0].request_kicks, ==, 1);
@@ -283,12 +283,12 @@ static void test_inv5_batch(Test *t, gconstpointer data)
     }
 
     /* Nothing there: nothing happens, nobody is notified */
-    g_assert_cmpint(xen_displif_process(t->card, 0, &more), ==, 0);
+    g_assert_cmpint(xen_displif_process(t->disp, 0, &more), ==, 0);
     g_assert_false(more);
     /* A frontend that polls is not notified */
     t->front[0].sring->rsp_event = base;
     send_req(t, 0, req_flip(3));
-    g_assert_cmpint(xen_displif_process(t->card, 0, &more), ==, 1);
+    g_assert_cmpint(xen_displif_process(t->disp, 0, &more), ==, 1);
     g_assert_cmpuint(t->screen[0].request_kicks, ==, 1);
 }
 
@@ -307,12 +307,12 @@ static void test_inv1_endless(Test *t, gconstpointer data)
     send_req(t, 0, req_flip(3));
     for (i = 0; i < 10; i++) {
         t->answers = 0;
-        g_assert_cmpint(xen_displif_process(t->card, 0, &more), ==, 32);
+        g_assert_cmpint(xen_displif_process(t->disp, 0, &more), ==, 32);
         g_assert_cmpuint(t->answers, ==, 32);
         g_assert_true(more);
     }
     t->on_answer = NULL;
-    g_assert_cmpint(xen_displif_process(t->card, 0, &more), ==, 1);
+    g_assert_cmpint(xen_displif_process(t->disp, 0, &more), ==, 1);
     g_assert_false(more);
 }
 
@@ -332,11 +332,11 @@ static void test_inv1_broken_ring(Test *t, gconstpointer data)
     t->front[0].sring->req_prod += 33;
     memcpy(before, t->front[0].sring, PAGE);
     t->answers = 0;
-    g_assert_cmpint(xen_displif_process(t->card, 0, &more), ==, -EPROTO);
+    g_assert_cmpint(xen_displif_process(t->disp, 0, &more), ==, -EPROTO);
     g_assert_false(more);
     for (i = 0; i < 5; i++) {
         more = true;
-        g_assert_cmpint(xen_displif_process(t->card, 0, &more), ==, 0);
+        g_assert_cmpint(xen_displif_process(t->disp, 0, &more), ==, 0);
         g_assert_false(more);
         t->front[0].sring->req_prod -= 7;
         ((struct xen_displif_sring *)before)->req_prod -= 7;
@@ -350,7 +350,7 @@ static void test_inv1_broken_ring(Test *t, gconstpointer data)
     done(t, 1, 2);
 
     /* Until the next connection */
-    xen_displif_reset(t->card);
+    xen_displif_reset(t->disp);
     front_attach(t, 0, 0);
     create(t, 1, 64, 64, 32);
 }
@@ -368,7 +368,7 @@ static void test_inv1_broken_batch(Test *t, gconstpointer data)
     send_req(t, 0, req_flip(3));
     send_req(t, 0, req_flip(3));
     t->on_answer = break_ring;
-    g_assert_cmpint(xen_displif_process(t->card, 0, &more), ==, -EPROTO);
+    g_assert_cmpint(xen_displif_process(t->disp, 0, &more), ==, -EPROTO);
     g_assert_cmpuint(t->answers, ==, 1);
     g_assert_cmpuint(t->front[0].sring->rsp_prod, ==, 1);
     g_assert_cmpuint(t->screen[0].request_kicks, ==, 1);
@@ -415,14 +415,14 @@ static void test_inv5_event_ids(Test *t, gconstpointer data)
         uint32_t burst = g_test_rand_int_range(1, 90);
 
         while (burst--) {
-            ret = xen_displif_flips_pending(t->card, 0);
+            ret = xen_displif_flips_pending(t->disp, 0);
             if (ret < XEN_DISPLIF_MAX_PENDING_FLIPS) {
                 good(t, 0, req_flip(2));
                 flips++;
             } else {
                 refused(t, 0, req_flip(2), -EBUSY);
             }
-            ret = xen_displif_flip_done(t->card, 0);
+            ret = xen_displif_flip_done(t->disp, 0);
             if (ret < 0) {
                 g_assert_cmpint(ret, ==, -EAGAIN);
                 g_assert_cmpuint(t->front[0].evt->in_prod -
@@ -437,10 +437,10 @@ static void test_inv5_event_ids(Test *t, gconstpointer data)
         }
     }
     g_assert_cmpuint(full, >, 100);
-    xen_displif_stats(t->card, &stats);
+    xen_displif_stats(t->disp, &stats);
     g_assert_cmpuint(stats.flips, ==, flips);
     g_assert_cmpuint(stats.events, ==, t->front[0].evt->in_prod);
-    g_assert_cmpuint(stats.events + xen_displif_flips_pending(t->card, 0), ==,
+    g_assert_cmpuint(stats.events + xen_displif_flips_pending(t->disp, 0), ==,
                      flips);
 }
 
@@ -450,8 +450,8 @@ static void test_event_garbage(Test *t, gconstpointer data)
     good(t, 0, req_attach(1, 2, 64, 64, XR24));
     good(t, 0, req_flip(2));
     t->front[0].evt->in_cons = 99;
-    g_assert_cmpint(xen_displif_flip_done(t->card, 0), ==, -EAGAIN);
-    g_assert_cmpuint(xen_displif_flips_pending(t->card, 0), ==, 1);
+    g_assert_cmpint(xen_displif_flip_done(t->disp, 0), ==, -EAGAIN);
+    g_assert_cmpuint(xen_displif_flips_pending(t->disp, 0), ==, 1);
     g_assert_cmpuint(t->screen[0].event_kicks, ==, 0);
     t->front[0].evt->in_cons = 0;
     done(t, 0, 2);
@@ -552,27 +552,27 @@ static void test_inv2_reset(Test *t, gconstpointer data)
         send_req(t, 0, req_flip(2));
 
         t->screen[2].refuse = round == 1 ? -EIO : 0;
-        xen_displif_reset(t->card);
+        xen_displif_reset(t->disp);
         t->screen[2].refuse = 0;
         g_assert_cmpuint(t->grants->live_pages, ==, 0);
         g_assert_cmpuint(t->screen[0].offs, ==, round + 1);
         g_assert_cmpuint(t->screen[1].offs, ==, 0);
         assert_no_event(t, 2);
-        g_assert_cmpint(xen_displif_flip_done(t->card, 0), ==, -ENOENT);
+        g_assert_cmpint(xen_displif_flip_done(t->disp, 0), ==, -ENOENT);
         more = true;
-        g_assert_cmpint(xen_displif_process(t->card, 0, &more), ==, 0);
+        g_assert_cmpint(xen_displif_process(t->disp, 0, &more), ==, 0);
         g_assert_false(more);
-        xen_displif_stats(t->card, &stats);
+        xen_displif_stats(t->disp, &stats);
         g_assert_cmpuint(stats.buffers, ==, 0);
         g_assert_cmpuint(stats.framebuffers, ==, 0);
         g_assert_cmpuint(stats.total_pages, ==, 0);
         g_assert_true(fake_grants_end_directory(t->grants, dir, 4));
 
         /* Again, and half attached */
-        xen_displif_reset(t->card);
+        xen_displif_reset(t->disp);
         g_assert_cmpuint(t->screen[0].offs, ==, round + 1);
         front_attach(t, 1, 0);
-        xen_displif_reset(t->card);
+        xen_displif_reset(t->disp);
 
         /* A new connection: ids of events start at 0, connectors are off */
         front_attach(t, 0, 0);
@@ -623,7 +623,7 @@ static void test_monkey(Test *t, gconstpointer data)
     for (i = 0; i < 2; i++) {
         links[i] = fake_grants_link_directory(t->grants, 4);
     }
-    xen_displif_set_backend_alloc(t->card, alloc);
+    xen_displif_set_backend_alloc(t->disp, alloc);
 
 #define ANY(array) ((array)[g_test_rand_int_range(0, ARRAY_SIZE(array))])
     for (i = 0; i < 50000; i++) {
@@ -682,12 +682,12 @@ static void test_monkey(Test *t, gconstpointer data)
         t->hold_views = g_test_rand_int_range(0, 2);
         good_count += call(t, connector, req) == 0;
         if (g_test_rand_int_range(0, 3)) {
-            if (xen_displif_flip_done(t->card, connector) == 0) {
+            if (xen_displif_flip_done(t->disp, connector) == 0) {
                 t->front[connector].evt->in_cons++;
             }
         }
 
-        xen_displif_stats(t->card, &stats);
+        xen_displif_stats(t->disp, &stats);
         g_assert_cmpuint(stats.buffers, <=, 3);
         g_assert_cmpuint(stats.framebuffers, <=, 5);
         g_assert_cmpuint(stats.total_pages, <=, 3 * 4);
@@ -731,7 +731,7 @@ static void setup_faults(Test *t, gconstpointer data)
     }
     setup_full(t, &usual_limits, &ops, mode->max_map_count);
     t->fault_mode = mode;
-    xen_displif_set_backend_alloc(t->card, true);
+    xen_displif_set_backend_alloc(t->disp, true);
     t->edid_size = 256;
 }
 
@@ -744,8 +744,8 @@ static void step(Test *t, uint32_t connector, struct xendispl_req req,
         g_assert_cmpstr(t->last_why, ==, "");
         g_assert_cmpint(status, ==, 0);
     }
-    if (xen_displif_flips_pending(t->card, connector)) {
-        g_assert_cmpint(xen_displif_flip_done(t->card, connector), ==, 0);
+    if (xen_displif_flips_pending(t->disp, connector)) {
+        g_assert_cmpint(xen_displif_flip_done(t->disp, connector), ==, 0);
     }
 }
 
@@ -799,9 +799,9 @@ static void display_cycle(void *opaque, bool faulty)
         front_attach(t, i, 0);
     }
     use_display(t, pages, dir, links, edid, faulty);
-    xen_displif_reset(t->card);
+    xen_displif_reset(t->disp);
 
-    xen_displif_stats(t->card, &stats);
+    xen_displif_stats(t->disp, &stats);
     g_assert_cmpuint(stats.buffers, ==, 0);
     g_assert_cmpuint(stats.framebuffers, ==, 0);
     g_assert_cmpuint(stats.total_pages, ==, 0);

@@ -120,7 +120,7 @@ static void test_alloc(Test *t, gconstpointer data)
     uint32_t dir = fake_grants_link_directory(t->grants, 4);
     struct xendispl_req ofs = req_alloc(OTHER, 32, 32, 32, 16384, dir);
 
-    xen_displif_set_backend_alloc(t->card, true);
+    xen_displif_set_backend_alloc(t->disp, true);
     ofs.op.dbuf_create.data_ofs = 12;
     {
         const Bad bad[] = {
@@ -230,8 +230,8 @@ static void test_ring(Test *t, gconstpointer data)
 
     begin(t);
     t->front[0].sring->req_prod += 1000;
-    g_assert_cmpint(xen_displif_process(t->card, 0, &more), ==, -EPROTO);
-    xen_displif_connector_info(t->card, 0, &info);
+    g_assert_cmpint(xen_displif_process(t->disp, 0, &more), ==, -EPROTO);
+    xen_displif_connector_info(t->disp, 0, &info);
     g_assert_true(info.broken);
     g_assert_cmpuint(info.answered, ==, t->front[0].sring->rsp_prod);
     g_assert_cmpuint(info.bad_prod, ==, info.answered + 1000);

@@ -33,11 +33,11 @@ static void test_life(Test *t, gconstpointer data)
     assert_shows(t, 0, fb, 0, 256, 64, 48);
     g_assert_true(t->screen[0].last_was_flip);
     g_assert_cmpuint(t->screen[0].flipped, ==, 1);
-    g_assert_cmpuint(xen_displif_flips_pending(t->card, 0), ==, 1);
+    g_assert_cmpuint(xen_displif_flips_pending(t->disp, 0), ==, 1);
     done(t, 0, fb);
     assert_no_event(t, 0);
 
-    xen_displif_stats(t->card, &stats);
+    xen_displif_stats(t->disp, &stats);
     g_assert_cmpuint(stats.requests, ==, 4);
     g_assert_cmpuint(stats.refused, ==, 0);
     g_assert_cmpuint(stats.flips, ==, 1);
@@ -53,7 +53,7 @@ static void test_life(Test *t, gconstpointer data)
     g_assert_cmpuint(t->screen[0].keeps, ==, 0);
     g_assert_true(fake_grants_end_directory(t->grants, dir, 4));
 
-    xen_displif_stats(t->card, &stats);
+    xen_displif_stats(t->disp, &stats);
     g_assert_cmpuint(stats.buffers, ==, 0);
     g_assert_cmpuint(stats.framebuffers, ==, 0);
     g_assert_cmpuint(stats.total_pages, ==, 0);
@@ -386,7 +386,7 @@ static void test_data_ofs(Test *t, gconstpointer data)
             -EINVAL);
 
     /* Version 1 knows no such thing: it is what was left in the memory */
-    xen_displif_set_version(t->card, 1);
+    xen_displif_set_version(t->disp, 1);
     good(t, 0, req_create(1, 64, 48, 32, 16384, dir, 4096));
     good(t, 0, req_attach(1, 2, 64, 48, XR24));
     good(t, 0, req_config(2, 0, 0, 64, 48));
@@ -394,9 +394,9 @@ static void test_data_ofs(Test *t, gconstpointer data)
     good(t, 0, req_destroy(1));
     good(t, 0, req_create(1, 60, 60, 32, 14400, dir, UINT32_MAX));
     good(t, 0, req_destroy(1));
-    xen_displif_set_version(t->card, 2);
+    xen_displif_set_version(t->disp, 2);
     refused(t, 0, req_create(1, 60, 60, 32, 14400, dir, UINT32_MAX), -EINVAL);
-    xen_displif_set_version(t->card, 0);
+    xen_displif_set_version(t->disp, 0);
     refused(t, 0, req_create(1, 60, 60, 32, 14400, dir, UINT32_MAX), -EINVAL);
 }
 
@@ -601,10 +601,10 @@ static void test_flip_pending(Test *t, gconstpointer data)
     }
     for (i = 0; i < XEN_DISPLIF_MAX_PENDING_FLIPS; i++) {
         good(t, 0, req_flip(10 + i % 3));
-        g_assert_cmpuint(xen_displif_flips_pending(t->card, 0), ==, i + 1);
+        g_assert_cmpuint(xen_displif_flips_pending(t->disp, 0), ==, i + 1);
     }
     refused(t, 0, req_flip(10), -EBUSY);
-    g_assert_cmpuint(xen_displif_flips_pending(t->card, 1), ==, 0);
+    g_assert_cmpuint(xen_displif_flips_pending(t->disp, 1), ==, 0);
     good(t, 0, req_destroy(1));
     for (i = 0; i < XEN_DISPLIF_MAX_PENDING_FLIPS; i++) {
         done(t, 0, 10 + i % 3);
@@ -655,7 +655,7 @@ static void test_operations(Test *t, gconstpointer data)
     }
     g_assert_cmpstr(t->last_why, ==, "unknown operation");
 
-    /* What belongs to the card is for connector 0 */
+    /* What belongs to the device is for connector 0 */
     create(t, 1, 64, 64, 32);
     good(t, 0, req_attach(1, 2, 64, 64, XR24));
     refused(t, 1, req_create(3, 0, 0, 0, 4096, 9, 0), -EINVAL);
@@ -683,9 +683,9 @@ static void test_two_connectors(Test *t, gconstpointer data)
     good(t, 2, req_flip(2));
     good(t, 0, req_flip(2));
     good(t, 2, req_flip(2));
-    g_assert_cmpuint(xen_displif_flips_pending(t->card, 0), ==, 1);
-    g_assert_cmpuint(xen_displif_flips_pending(t->card, 1), ==, 0);
-    g_assert_cmpuint(xen_displif_flips_pending(t->card, 2), ==, 2);
+    g_assert_cmpuint(xen_displif_flips_pending(t->disp, 0), ==, 1);
+    g_assert_cmpuint(xen_displif_flips_pending(t->disp, 1), ==, 0);
+    g_assert_cmpuint(xen_displif_flips_pending(t->disp, 2), ==, 2);
     done(t, 2, 2);
     done(t, 0, 2);
     done(t, 2, 2);
@@ -695,8 +695,8 @@ static void test_two_connectors(Test *t, gconstpointer data)
     g_assert_true(t->screen[2].on);
 
     /* Connectors that do not exist */
-    g_assert_cmpint(xen_displif_flip_done(t->card, CONNECTORS), ==, -ENOENT);
-    g_assert_cmpuint(xen_displif_flips_pending(t->card, UINT32_MAX), ==, 0);
+    g_assert_cmpint(xen_displif_flip_done(t->disp, CONNECTORS), ==, -ENOENT);
+    g_assert_cmpuint(xen_displif_flips_pending(t->disp, UINT32_MAX), ==, 0);
 }
 
 /* What the monitor asks for */
@@ -735,7 +735,7 @@ static void test_info(Test *t, gconstpointer data)
 
     dir = create(t, 1, 64, 64, 32);
     good(t, 0, req_attach(1, 2, 60, 50, XR24));
-    xen_displif_connector_info(t->card, 1, &info);
+    xen_displif_connector_info(t->disp, 1, &info);
     g_assert_true(info.connected);
     g_assert_false(info.broken);
     g_assert_false(info.enabled);
@@ -745,7 +745,7 @@ static void test_info(Test *t, gconstpointer data)
 
     good(t, 1, req_config(2, 7, 9, 60, 50));
     good(t, 1, req_flip(2));
-    xen_displif_connector_info(t->card, 1, &info);
+    xen_displif_connector_info(t->disp, 1, &info);
     g_assert_true(info.enabled);
     g_assert_cmpuint(info.x, ==, 7);
     g_assert_cmpuint(info.y, ==, 9);
@@ -753,11 +753,11 @@ static void test_info(Test *t, gconstpointer data)
     g_assert_cmpuint(info.flips_pending, ==, 1);
     g_assert_cmpuint(info.events, ==, 0);
     done(t, 1, 2);
-    xen_displif_connector_info(t->card, 1, &info);
+    xen_displif_connector_info(t->disp, 1, &info);
     g_assert_cmpuint(info.flips_pending, ==, 0);
     g_assert_cmpuint(info.events, ==, 1);
 
-    xen_displif_visit(t->card, count_visit, seen);
+    xen_displif_visit(t->disp, count_visit, seen);
     g_assert_cmpuint(seen[0].dbuf_cookie, ==, 1);
     g_assert_cmpuint(seen[0].fb_cookie, ==, 0);
     g_assert_cmpuint(seen[0].width, ==, 64);
@@ -781,16 +781,16 @@ static void test_no_connector(Test *t, gconstpointer data)
     XenDisplifConnectorInfo info;
     bool more = true;
 
-    xen_displif_attach(t->card, CONNECTORS, t->front[0].sring,
+    xen_displif_attach(t->disp, CONNECTORS, t->front[0].sring,
                        t->front[0].evt);
     send_req(t, 0, req_off());
-    g_assert_cmpint(xen_displif_process(t->card, CONNECTORS, &more), ==, 0);
+    g_assert_cmpint(xen_displif_process(t->disp, CONNECTORS, &more), ==, 0);
     g_assert_false(more);
     g_assert_cmpuint(t->answers, ==, 0);
-    g_assert_cmpint(xen_displif_flip_done(t->card, CONNECTORS), ==, -ENOENT);
-    g_assert_cmpuint(xen_displif_flips_pending(t->card, CONNECTORS), ==, 0);
+    g_assert_cmpint(xen_displif_flip_done(t->disp, CONNECTORS), ==, -ENOENT);
+    g_assert_cmpuint(xen_displif_flips_pending(t->disp, CONNECTORS), ==, 0);
     memset(&info, 0xa5, sizeof(info));
-    xen_displif_connector_info(t->card, CONNECTORS, &info);
+    xen_displif_connector_info(t->disp, CONNECTORS, &info);
     g_assert_false(info.connected);
     g_assert_cmpuint(info.width, ==, 0);
 }
@@ -808,19 +808,19 @@ static void test_enough(Test *t, gconstpointer data)
     int i;
 
     ops.requests.enough = always_enough;
-    xen_displif_free(t->card);
-    t->card = xen_displif_new(&ops, t, t->mapper, &usual_limits);
-    g_assert_cmpuint(xen_displif_add_connector(t->card, 64, 48), ==, 0);
+    xen_displif_free(t->disp);
+    t->disp = xen_displif_new(&ops, t, t->mapper, &usual_limits);
+    g_assert_cmpuint(xen_displif_add_connector(t->disp, 64, 48), ==, 0);
     front_attach(t, 0, 0);
     for (i = 0; i < 3; i++) {
         send_req(t, 0, req_off());
     }
     for (i = 0; i < 3; i++) {
-        g_assert_cmpint(xen_displif_process(t->card, 0, &more), ==, 1);
+        g_assert_cmpint(xen_displif_process(t->disp, 0, &more), ==, 1);
         g_assert_true(more == (i < 2));
     }
     g_assert_cmpuint(t->answers, ==, 3);
-    xen_displif_free(g_steal_pointer(&t->card));
+    xen_displif_free(g_steal_pointer(&t->disp));
 }
 
 int main(int argc, char **argv)

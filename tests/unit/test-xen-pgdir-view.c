@@ -361,7 +361,7 @@ static void test_copied(void)
 }
 
 /*
- * Invariant 2: a mapping never outlives its object
+ * Invariant 2: a mapping never outlives its buffer
  */
 
 static void test_revoke_unpinned(Fixture *fix, gconstpointer data)

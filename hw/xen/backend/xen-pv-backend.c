@@ -34,7 +34,7 @@
  * same number since, be it a disk.  So refuse, while the guest can go on.
  *
  * A guest that waits for a soft reset has no such driver any more: its next
- * kernel, a crash kernel mostly, finds the cards of the next QEMU.
+ * kernel, a crash kernel mostly, finds the devices of the next QEMU.
  *
  * This is for guests whose QEMU is asked for its state, HVM guests.
  */

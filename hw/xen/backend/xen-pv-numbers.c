@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Options of PV cards that are numbers: what is said of a value that is none
+ * Options of PV devices that are numbers: what is said of a value that is none
  *
  * QEMU names the type of the variable that the value is for, as in "expects
  * uint32_t".  That is of no use to who wants to know what to write.

@@ -23,7 +23,7 @@
  * @id: the guest's and the user's name for it; owned; may be empty
  * @width: visible pixels of a row
  * @height: visible rows
- * @refresh_rate: in mHz; 0 is that of the card
+ * @refresh_rate: in mHz; 0 is that of the device
  */
 typedef struct XenPvMode {
     char *id;

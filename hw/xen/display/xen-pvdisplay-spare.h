@@ -11,7 +11,7 @@
 /**
  * xen_pvdisplay_spare_console: have a console when the machine is made
  *
- * The toolstack's cards come after the viewers, and a viewer that had no
+ * The toolstack's devices come after the viewers, and a viewer that had no
  * console when it started, as a VNC server of a PV guest, never looks for one
  * again.  So there is one for it, without a device, unless the machine has
  * another: QEMU gives it to the first screen that comes.

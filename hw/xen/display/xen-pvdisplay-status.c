@@ -26,7 +26,7 @@ static void put_format(QDict *dict, const char *key, uint32_t format)
     qdict_put_str(dict, key, text);
 }
 
-QDict *xen_pvdisplay_connector_status(const XenDisplif *card, uint32_t index,
+QDict *xen_pvdisplay_connector_status(const XenDisplif *disp, uint32_t index,
                                       const XenPvMode *mode,
                                       uint32_t refresh_rate,
                                       const XenPvSurface *surface)
@@ -34,7 +34,7 @@ QDict *xen_pvdisplay_connector_status(const XenDisplif *card, uint32_t index,
     QDict *dict = qdict_new();
     XenDisplifConnectorInfo info;
 
-    xen_displif_connector_info(card, index, &info);
+    xen_displif_connector_info(disp, index, &info);
     qdict_put_str(dict, "id", mode->id ? mode->id : "");
     qdict_put_int(dict, "width", info.width);
     qdict_put_int(dict, "height", info.height);
@@ -79,15 +79,15 @@ static void add_buffer(const XenDisplifBufferInfo *info, void *opaque)
     qlist_append(qdict_get_qlist(status, "framebuffers"), dict);
 }
 
-void xen_pvdisplay_add_status(QDict *status, const XenDisplif *card)
+void xen_pvdisplay_add_status(QDict *status, const XenDisplif *disp)
 {
     XenDisplifStats stats;
 
     qdict_put(status, "buffers", qlist_new());
     qdict_put(status, "framebuffers", qlist_new());
-    xen_displif_visit(card, add_buffer, status);
+    xen_displif_visit(disp, add_buffer, status);
 
-    xen_displif_stats(card, &stats);
+    xen_displif_stats(disp, &stats);
     qdict_put_int(status, "requests", stats.requests);
     qdict_put_int(status, "refused", stats.refused);
     qdict_put_int(status, "flips", stats.flips);

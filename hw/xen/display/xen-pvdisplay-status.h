@@ -15,7 +15,7 @@
 
 /**
  * xen_pvdisplay_connector_status: describe a connector
- * @card: the device
+ * @disp: the display
  * @index: number of the connector
  * @mode: how large its screen is
  * @refresh_rate: of the screen, in mHz
@@ -23,7 +23,7 @@
  *
  * Returns: a new dictionary.
  */
-QDict *xen_pvdisplay_connector_status(const XenDisplif *card, uint32_t index,
+QDict *xen_pvdisplay_connector_status(const XenDisplif *disp, uint32_t index,
                                       const XenPvMode *mode,
                                       uint32_t refresh_rate,
                                       const XenPvSurface *surface);
@@ -31,8 +31,8 @@ QDict *xen_pvdisplay_connector_status(const XenDisplif *card, uint32_t index,
 /**
  * xen_pvdisplay_add_status: add buffers, framebuffers and counters
  * @status: where to
- * @card: the device
+ * @disp: the display
  */
-void xen_pvdisplay_add_status(QDict *status, const XenDisplif *card);
+void xen_pvdisplay_add_status(QDict *status, const XenDisplif *disp);
 
 #endif /* HW_XEN_XEN_PVDISPLAY_STATUS_H */

@@ -81,7 +81,7 @@ struct XenPvDisplay {
     bool default_pages;
     GArray *modes;
     XenPgdirMapper *mapper;
-    XenDisplif *card;
+    XenDisplif *disp;
     XenPvConnector *connectors;
     bool warned;
     bool exiting;
@@ -151,9 +151,9 @@ static void xen_pvdisplay_arm_tick(XenPvConnector *c)
 static void xen_pvdisplay_tick(void *opaque)
 {
     XenPvConnector *c = opaque;
-    XenDisplif *card = c->display->card;
-    int ret = xen_displif_flip_done(card, c->index);
-    uint32_t pending = xen_displif_flips_pending(card, c->index);
+    XenDisplif *disp = c->display->disp;
+    int ret = xen_displif_flip_done(disp, c->index);
+    uint32_t pending = xen_displif_flips_pending(disp, c->index);
 
     trace_xen_pvdisplay_event(xen_pvdisplay_id(c->display), c->index, ret,
                               pending);
@@ -286,11 +286,11 @@ static const XenDisplifOps xen_pvdisplay_ops = {
 static int xen_pvdisplay_process(void *opaque, bool *more)
 {
     XenPvConnector *c = opaque;
-    int ret = xen_displif_process(c->display->card, c->index, more);
+    int ret = xen_displif_process(c->display->disp, c->index, more);
     XenDisplifConnectorInfo info;
 
     if (ret < 0) {
-        xen_displif_connector_info(c->display->card, c->index, &info);
+        xen_displif_connector_info(c->display->disp, c->index, &info);
         xen_pv_guest_warn(&c->display->backend,
                           "connector %u: its request ring is corrupt and is "
                           "not served any more: req_prod %u, but %u requests "
@@ -320,7 +320,7 @@ static bool xen_pvdisplay_open(XenPvConnector *c, Error **errp)
          xen_pv_channel_open(backend, &c->event, keys[2], keys[3],
                              NULL, c, errp);
     if (ok) {
-        xen_displif_attach(c->display->card, c->index, c->request.page,
+        xen_displif_attach(c->display->disp, c->index, c->request.page,
                            c->event.page);
     }
 
@@ -356,7 +356,7 @@ static bool xen_pvdisplay_connect(XenPvBackend *backend, Error **errp)
     guint i;
 
     xen_pvdisplay_warn_of_vnc(d);
-    xen_displif_set_version(d->card, backend->version);
+    xen_displif_set_version(d->disp, backend->version);
     for (i = 0; i < d->modes->len; i++) {
         if (!xen_pvdisplay_open(&d->connectors[i], errp)) {
             return false;
@@ -372,7 +372,7 @@ static void xen_pvdisplay_disconnect(XenPvBackend *backend, bool exiting)
     guint i;
 
     d->exiting = exiting;
-    xen_displif_reset(d->card);
+    xen_displif_reset(d->disp);
     for (i = 0; i < d->modes->len; i++) {
         XenPvConnector *c = &d->connectors[i];
 
@@ -474,11 +474,11 @@ static void xen_pvdisplay_describe(XenPvBackend *backend, QDict *status)
         XenPvConnector *c = &d->connectors[i];
 
         qlist_append(connectors, xen_pvdisplay_connector_status(
-            d->card, i, &g_array_index(d->modes, XenPvMode, i),
+            d->disp, i, &g_array_index(d->modes, XenPvMode, i),
             c->refresh_rate, &c->surface));
     }
     qdict_put(status, "connectors", connectors);
-    xen_pvdisplay_add_status(status, d->card);
+    xen_pvdisplay_add_status(status, d->disp);
     xen_pv_status_add_cache(status, d->mapper);
 }
 
@@ -493,7 +493,7 @@ static void xen_pvdisplay_add_connector(XenPvDisplay *d, uint32_t index)
                                   mode->id ? mode->id : "", mode->width,
                                   mode->height);
     c->display = d;
-    c->index = xen_displif_add_connector(d->card, mode->width, mode->height);
+    c->index = xen_displif_add_connector(d->disp, mode->width, mode->height);
     c->tick = timer_new_ns(QEMU_CLOCK_VIRTUAL, xen_pvdisplay_tick, c);
     c->surface.con = graphic_console_init(DEVICE(d), index,
                                           &xen_pvdisplay_gfx_ops, c);
@@ -543,8 +543,8 @@ static bool xen_pvdisplay_start(XenPvBackend *backend, Error **errp)
     if (!d->mapper) {
         return false;
     }
-    d->card = xen_displif_new(&xen_pvdisplay_ops, d, d->mapper, &limits);
-    xen_displif_set_backend_alloc(d->card, d->be_alloc);
+    d->disp = xen_displif_new(&xen_pvdisplay_ops, d, d->mapper, &limits);
+    xen_displif_set_backend_alloc(d->disp, d->be_alloc);
 
     d->connectors = g_new0(XenPvConnector, d->modes->len);
     for (i = 0; i < d->modes->len; i++) {
@@ -567,7 +567,7 @@ static void xen_pvdisplay_stop(XenPvBackend *backend)
         timer_free(c->tick);
     }
     g_clear_pointer(&d->connectors, g_free);
-    g_clear_pointer(&d->card, xen_displif_free);
+    g_clear_pointer(&d->disp, xen_displif_free);
     g_clear_pointer(&d->mapper, xen_pgdir_mapper_unref);
 }
 

@@ -1,30 +1,30 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * displif: what can be seen of a card
+ * displif: what can be seen of a display
  *
  * Copyright (c) 2026 The Xen PV display and sound for QEMU authors
  */
 
 #include "qemu/osdep.h"
 
-#include "displif-card.h"
+#include "displif-device.h"
 
-void xen_displif_stats(const XenDisplif *card, XenDisplifStats *stats)
+void xen_displif_stats(const XenDisplif *disp, XenDisplifStats *stats)
 {
     memset(stats, 0, sizeof(*stats));
-    stats->requests = card->server.requests;
-    stats->refused = card->server.refused;
-    stats->flips = card->flips;
-    stats->events = card->events;
-    stats->buffers = g_hash_table_size(card->buffers);
-    stats->framebuffers = g_hash_table_size(card->framebuffers);
-    stats->total_pages = card->total_pages;
+    stats->requests = disp->server.requests;
+    stats->refused = disp->server.refused;
+    stats->flips = disp->flips;
+    stats->events = disp->events;
+    stats->buffers = g_hash_table_size(disp->buffers);
+    stats->framebuffers = g_hash_table_size(disp->framebuffers);
+    stats->total_pages = disp->total_pages;
 }
 
-void xen_displif_connector_info(const XenDisplif *card, uint32_t connector,
+void xen_displif_connector_info(const XenDisplif *disp, uint32_t connector,
                                 XenDisplifConnectorInfo *info)
 {
-    DisplifConnector *c = xen_displif_connector(card, connector);
+    DisplifConnector *c = xen_displif_connector(disp, connector);
 
     memset(info, 0, sizeof(*info));
     if (!c) {
@@ -57,21 +57,21 @@ static void describe(const DisplifBuffer *buffer,
     info->size = buffer->geometry.size;
 }
 
-void xen_displif_visit(const XenDisplif *card, XenDisplifVisit visit,
+void xen_displif_visit(const XenDisplif *disp, XenDisplifVisit visit,
                        void *opaque)
 {
     XenDisplifBufferInfo info;
     GHashTableIter iter;
     gpointer value;
 
-    g_hash_table_iter_init(&iter, card->buffers);
+    g_hash_table_iter_init(&iter, disp->buffers);
     while (g_hash_table_iter_next(&iter, NULL, &value)) {
         DisplifBuffer *buffer = value;
 
         describe(buffer, &buffer->geometry, &info);
         visit(&info, opaque);
     }
-    g_hash_table_iter_init(&iter, card->framebuffers);
+    g_hash_table_iter_init(&iter, disp->framebuffers);
     while (g_hash_table_iter_next(&iter, NULL, &value)) {
         DisplifFramebuffer *fb = value;
 

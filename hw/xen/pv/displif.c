@@ -14,7 +14,7 @@
 
 #include <xen/io/displif.h>
 
-#include "displif-card.h"
+#include "displif-device.h"
 #include "why.h"
 
 QEMU_BUILD_BUG_ON(sizeof(struct xendispl_req) != XEN_PV_SLOT_SIZE);
@@ -47,14 +47,14 @@ static gboolean is_in_buffer(gpointer key, gpointer value, gpointer data)
     return fb->buffer == data;
 }
 
-static int no_buffer(const XenDisplif *card, uint64_t pages, int error,
+static int no_buffer(const XenDisplif *disp, uint64_t pages, int error,
                      const char *phrase, XenPvWhy *why)
 {
     if (error == -E2BIG) {
         return xen_pv_why(why, error, "buffer of %" PRIu64 " pages larger "
                           "than max-pages allows", pages);
     }
-    return xen_pv_why_pages(why, error, card->mapper, phrase);
+    return xen_pv_why_pages(why, error, disp->mapper, phrase);
 }
 
 /*
@@ -64,20 +64,20 @@ static int no_buffer(const XenDisplif *card, uint64_t pages, int error,
  * the ring's slots without clearing them and only ever sets bits in @flags.
  * For the same reason REQ_ALLOC counts only if the toolstack allows it.
  */
-static int dbuf_get_pages(XenDisplif *card,
+static int dbuf_get_pages(XenDisplif *disp,
                           const struct xendispl_dbuf_create_req *req,
                           const XenDisplifGeometry *geometry,
                           XenPgdirBuffer **pages, XenPvWhy *why)
 {
-    bool alloc = card->backend_alloc &&
+    bool alloc = disp->backend_alloc &&
                  (req->flags & XENDISPL_DBUF_FLG_REQ_ALLOC);
     uint64_t count = xen_displif_pages(geometry->size);
     int ret;
 
     if (!alloc) {
-        ret = xen_pgdir_buffer_new(card->mapper, req->gref_directory,
+        ret = xen_pgdir_buffer_new(disp->mapper, req->gref_directory,
                                    geometry->size, 0, pages);
-        return ret < 0 ? no_buffer(card, count, ret, "page directory cannot "
+        return ret < 0 ? no_buffer(disp, count, ret, "page directory cannot "
                                    "be read", why) : 0;
     }
     if (geometry->width == 0) {
@@ -87,13 +87,13 @@ static int dbuf_get_pages(XenDisplif *card,
         return xen_pv_why(why, -EINVAL, "allocation with a data offset of %"
                           PRIu32 " bytes", geometry->data_ofs);
     }
-    ret = xen_pgdir_buffer_new_shared(card->mapper, req->gref_directory,
+    ret = xen_pgdir_buffer_new_shared(disp->mapper, req->gref_directory,
                                       geometry->size, 0, pages);
-    return ret < 0 ? no_buffer(card, count, ret, "buffer cannot be "
+    return ret < 0 ? no_buffer(disp, count, ret, "buffer cannot be "
                                "allocated", why) : 0;
 }
 
-static int dbuf_create(XenDisplif *card,
+static int dbuf_create(XenDisplif *disp,
                        struct xendispl_dbuf_create_req *req,
                        XenPvWhy *why)
 {
@@ -106,30 +106,30 @@ static int dbuf_create(XenDisplif *card,
     if (req->dbuf_cookie == 0) {
         return xen_pv_why(why, -EINVAL, "buffer cookie of 0");
     }
-    if (g_hash_table_contains(card->buffers, &req->dbuf_cookie)) {
+    if (g_hash_table_contains(disp->buffers, &req->dbuf_cookie)) {
         return xen_pv_why(why, -EEXIST, "buffer cookie 0x%" PRIx64 " in use",
                           req->dbuf_cookie);
     }
-    if (card->without_data_ofs) {
+    if (disp->without_data_ofs) {
         req->data_ofs = 0;
     }
     ret = xen_displif_check_dbuf(req, &geometry, why);
     if (ret < 0) {
         return ret;
     }
-    if (g_hash_table_size(card->buffers) >= card->limits.max_buffers) {
+    if (g_hash_table_size(disp->buffers) >= disp->limits.max_buffers) {
         return xen_pv_why(why, -ENOSPC, "more buffers than max-buffers: "
-                          "%" PRIu32, card->limits.max_buffers);
+                          "%" PRIu32, disp->limits.max_buffers);
     }
     count = xen_displif_pages(geometry.size);
-    if (count > card->limits.max_total_pages - card->total_pages) {
+    if (count > disp->limits.max_total_pages - disp->total_pages) {
         return xen_pv_why(why, -ENOSPC, "more pages in all buffers than "
                           "max-pages allows: %" PRIu64 " and %" PRIu64 " more "
-                          "exceed %" PRIu64, card->total_pages, count,
-                          card->limits.max_total_pages);
+                          "exceed %" PRIu64, disp->total_pages, count,
+                          disp->limits.max_total_pages);
     }
 
-    ret = dbuf_get_pages(card, req, &geometry, &pages, why);
+    ret = dbuf_get_pages(disp, req, &geometry, &pages, why);
     if (ret < 0) {
         return ret;
     }
@@ -139,12 +139,12 @@ static int dbuf_create(XenDisplif *card,
     buffer->directory = req->gref_directory;
     buffer->pages = pages;
     buffer->geometry = geometry;
-    g_hash_table_insert(card->buffers, &buffer->cookie, buffer);
-    card->total_pages += count;
+    g_hash_table_insert(disp->buffers, &buffer->cookie, buffer);
+    disp->total_pages += count;
     return 0;
 }
 
-static int dbuf_destroy(XenDisplif *card,
+static int dbuf_destroy(XenDisplif *disp,
                         const struct xendispl_dbuf_destroy_req *req,
                         XenPvWhy *why)
 {
@@ -152,27 +152,27 @@ static int dbuf_destroy(XenDisplif *card,
     uint32_t i;
 
     /* Linux sends this for buffers that it failed to create, even twice */
-    buffer = g_hash_table_lookup(card->buffers, &req->dbuf_cookie);
+    buffer = g_hash_table_lookup(disp->buffers, &req->dbuf_cookie);
     if (!buffer) {
         return xen_pv_why(why, -ENOENT, "unknown buffer 0x%" PRIx64,
                           req->dbuf_cookie);
     }
 
-    for (i = 0; i < card->connectors->len; i++) {
-        DisplifConnector *connector = xen_displif_connector(card, i);
+    for (i = 0; i < disp->connectors->len; i++) {
+        DisplifConnector *connector = xen_displif_connector(disp, i);
 
         if (connector->shown == buffer) {
-            card->ops->keep(card->opaque, i);
+            disp->ops->keep(disp->opaque, i);
             connector->shown = NULL;
         }
     }
-    g_hash_table_foreach_remove(card->framebuffers, is_in_buffer, buffer);
-    card->total_pages -= xen_displif_pages(buffer->geometry.size);
-    g_hash_table_remove(card->buffers, &req->dbuf_cookie);
+    g_hash_table_foreach_remove(disp->framebuffers, is_in_buffer, buffer);
+    disp->total_pages -= xen_displif_pages(buffer->geometry.size);
+    g_hash_table_remove(disp->buffers, &req->dbuf_cookie);
     return 0;
 }
 
-static int fb_attach(XenDisplif *card,
+static int fb_attach(XenDisplif *disp,
                      const struct xendispl_fb_attach_req *req,
                      XenPvWhy *why)
 {
@@ -185,22 +185,22 @@ static int fb_attach(XenDisplif *card,
     if (req->fb_cookie == 0) {
         return xen_pv_why(why, -EINVAL, "framebuffer cookie of 0");
     }
-    buffer = g_hash_table_lookup(card->buffers, &req->dbuf_cookie);
+    buffer = g_hash_table_lookup(disp->buffers, &req->dbuf_cookie);
     if (!buffer) {
         return xen_pv_why(why, -ENOENT, "unknown buffer 0x%" PRIx64,
                           req->dbuf_cookie);
     }
-    if (g_hash_table_contains(card->framebuffers, &req->fb_cookie)) {
+    if (g_hash_table_contains(disp->framebuffers, &req->fb_cookie)) {
         return xen_pv_why(why, -EEXIST, "framebuffer cookie 0x%" PRIx64
                           " in use", req->fb_cookie);
     }
-    if (g_hash_table_size(card->framebuffers) >=
-        card->limits.max_framebuffers) {
+    if (g_hash_table_size(disp->framebuffers) >=
+        disp->limits.max_framebuffers) {
         return xen_pv_why(why, -ENOSPC, "more framebuffers than "
                           "max-framebuffers: %" PRIu32,
-                          card->limits.max_framebuffers);
+                          disp->limits.max_framebuffers);
     }
-    cpp = card->ops->format_cpp(card->opaque, req->pixel_format);
+    cpp = disp->ops->format_cpp(disp->opaque, req->pixel_format);
     if (cpp == 0) {
         return xen_pv_why(why, -EINVAL, "unknown pixel format 0x%08" PRIx32,
                           req->pixel_format);
@@ -215,7 +215,7 @@ static int fb_attach(XenDisplif *card,
     fb->buffer = buffer;
     fb->geometry = geometry;
     fb->format = req->pixel_format;
-    g_hash_table_insert(card->framebuffers, &fb->cookie, fb);
+    g_hash_table_insert(disp->framebuffers, &fb->cookie, fb);
     return 0;
 }
 
@@ -228,21 +228,21 @@ static int unknown_fb(uint64_t cookie, XenPvWhy *why)
  * Only the name goes.  A connector that shows the framebuffer's buffer goes
  * on, as Linux detaches a framebuffer before its successor's flip is done.
  */
-static int fb_detach(XenDisplif *card,
+static int fb_detach(XenDisplif *disp,
                      const struct xendispl_fb_detach_req *req,
                      XenPvWhy *why)
 {
-    if (!g_hash_table_remove(card->framebuffers, &req->fb_cookie)) {
+    if (!g_hash_table_remove(disp->framebuffers, &req->fb_cookie)) {
         return unknown_fb(req->fb_cookie, why);
     }
     return 0;
 }
 
 /* Show @fb from its pixel @x, @y on */
-static int show_fb(XenDisplif *card, uint32_t index, DisplifFramebuffer *fb,
+static int show_fb(XenDisplif *disp, uint32_t index, DisplifFramebuffer *fb,
                    uint32_t x, uint32_t y, bool flip, XenPvWhy *why)
 {
-    DisplifConnector *connector = xen_displif_connector(card, index);
+    DisplifConnector *connector = xen_displif_connector(disp, index);
     XenDisplifWindow window = connector->window;
     XenDisplifScanout scanout;
     int ret;
@@ -256,9 +256,9 @@ static int show_fb(XenDisplif *card, uint32_t index, DisplifFramebuffer *fb,
     scanout.buffer = fb->buffer->pages;
     scanout.fb_cookie = fb->cookie;
     scanout.format = fb->format;
-    ret = card->ops->show(card->opaque, index, &scanout, flip);
+    ret = disp->ops->show(disp->opaque, index, &scanout, flip);
     if (ret < 0) {
-        return xen_pv_why_pages(why, ret, card->mapper,
+        return xen_pv_why_pages(why, ret, disp->mapper,
                                 "framebuffer cannot be shown");
     }
     connector->window = window;
@@ -280,16 +280,16 @@ static void switch_off(DisplifConnector *connector)
  * whole framebuffer, which may well be larger than the connector.  What is
  * visible follows from the connector's resolution.
  */
-static int set_config(XenDisplif *card, uint32_t index,
+static int set_config(XenDisplif *disp, uint32_t index,
                       const struct xendispl_set_config_req *req,
                       XenPvWhy *why)
 {
-    DisplifConnector *connector = xen_displif_connector(card, index);
+    DisplifConnector *connector = xen_displif_connector(disp, index);
     DisplifFramebuffer *fb;
     int ret;
 
     if (req->fb_cookie == 0) {
-        ret = card->ops->show(card->opaque, index, NULL, false);
+        ret = disp->ops->show(disp->opaque, index, NULL, false);
         if (ret < 0) {
             return xen_pv_why(why, ret, "connector cannot be switched off");
         }
@@ -297,11 +297,11 @@ static int set_config(XenDisplif *card, uint32_t index,
         return 0;
     }
 
-    fb = g_hash_table_lookup(card->framebuffers, &req->fb_cookie);
+    fb = g_hash_table_lookup(disp->framebuffers, &req->fb_cookie);
     if (!fb) {
         return unknown_fb(req->fb_cookie, why);
     }
-    ret = show_fb(card, index, fb, req->x, req->y, false, why);
+    ret = show_fb(disp, index, fb, req->x, req->y, false, why);
     if (ret < 0) {
         return ret;
     }
@@ -316,17 +316,17 @@ static int set_config(XenDisplif *card, uint32_t index,
  * that this origin belongs to another client.  It is kept all the same: when
  * that client comes back, Linux sends a flip, but not the origin.
  */
-static int flip_fb(XenDisplif *card, uint32_t index, DisplifFramebuffer *fb,
+static int flip_fb(XenDisplif *disp, uint32_t index, DisplifFramebuffer *fb,
                    XenPvWhy *why)
 {
-    DisplifConnector *connector = xen_displif_connector(card, index);
+    DisplifConnector *connector = xen_displif_connector(disp, index);
     XenDisplifWindow window = connector->window;
     bool stale;
 
     window.x = connector->origin_x;
     window.y = connector->origin_y;
     stale = xen_displif_is_stale(&fb->geometry, &window);
-    return show_fb(card, index, fb, stale ? 0 : window.x, stale ? 0 : window.y,
+    return show_fb(disp, index, fb, stale ? 0 : window.x, stale ? 0 : window.y,
                    true, why);
 }
 
@@ -335,16 +335,16 @@ static int flip_fb(XenDisplif *card, uint32_t index, DisplifFramebuffer *fb,
  * event: Linux flips right after it switched off and right before it switches
  * on, and then names the framebuffer anew.
  */
-static int page_flip(XenDisplif *card, uint32_t index,
+static int page_flip(XenDisplif *disp, uint32_t index,
                      const struct xendispl_page_flip_req *req,
                      XenPvWhy *why)
 {
-    DisplifConnector *connector = xen_displif_connector(card, index);
+    DisplifConnector *connector = xen_displif_connector(disp, index);
     DisplifFramebuffer *fb;
     uint32_t tail;
     int ret;
 
-    fb = g_hash_table_lookup(card->framebuffers, &req->fb_cookie);
+    fb = g_hash_table_lookup(disp->framebuffers, &req->fb_cookie);
     if (!fb) {
         return unknown_fb(req->fb_cookie, why);
     }
@@ -353,7 +353,7 @@ static int page_flip(XenDisplif *card, uint32_t index,
                           XEN_DISPLIF_MAX_PENDING_FLIPS);
     }
     if (connector->enabled) {
-        ret = flip_fb(card, index, fb, why);
+        ret = flip_fb(disp, index, fb, why);
         if (ret < 0) {
             return ret;
         }
@@ -362,9 +362,9 @@ static int page_flip(XenDisplif *card, uint32_t index,
     tail = connector->flips_head + connector->flips_count;
     connector->flips[tail % XEN_DISPLIF_MAX_PENDING_FLIPS] = fb->cookie;
     connector->flips_count++;
-    card->flips++;
+    disp->flips++;
     /* Frontends take the event and the response in either order */
-    card->ops->flipped(card->opaque, index);
+    disp->ops->flipped(disp->opaque, index);
     return 0;
 }
 
@@ -372,7 +372,7 @@ static int page_flip(XenDisplif *card, uint32_t index,
  * "Must not be less then XENDISPL_EDID_MAX_SIZE octets": so large a buffer is
  * what the directory has to describe.  What is beyond it is not looked at.
  */
-static int get_edid(XenDisplif *card, uint32_t index,
+static int get_edid(XenDisplif *disp, uint32_t index,
                     const struct xendispl_get_edid_req *req,
                     struct xendispl_get_edid_resp *rsp, XenPvWhy *why)
 {
@@ -380,7 +380,7 @@ static int get_edid(XenDisplif *card, uint32_t index,
     XenPgdirBuffer *buffer;
     int size, ret;
 
-    if (!card->ops->edid) {
+    if (!disp->ops->edid) {
         return xen_pv_why(why, -EOPNOTSUPP, "no EDID, use the resolution");
     }
     if (req->buffer_sz < XENDISPL_EDID_MAX_SIZE) {
@@ -389,21 +389,21 @@ static int get_edid(XenDisplif *card, uint32_t index,
                           XENDISPL_EDID_MAX_SIZE);
     }
     edid = g_malloc0(XENDISPL_EDID_MAX_SIZE);
-    size = card->ops->edid(card->opaque, index, edid, XENDISPL_EDID_MAX_SIZE);
+    size = disp->ops->edid(disp->opaque, index, edid, XENDISPL_EDID_MAX_SIZE);
     if (size <= 0 || size > XENDISPL_EDID_MAX_SIZE) {
         return xen_pv_why(why, size < 0 ? size : -EIO, "no EDID to be had");
     }
 
-    ret = xen_pgdir_buffer_new(card->mapper, req->gref_directory,
+    ret = xen_pgdir_buffer_new(disp->mapper, req->gref_directory,
                                XENDISPL_EDID_MAX_SIZE, XEN_PGDIR_WRITABLE,
                                &buffer);
     if (ret < 0) {
-        return xen_pv_why_pages(why, ret, card->mapper, "page directory "
+        return xen_pv_why_pages(why, ret, disp->mapper, "page directory "
                                 "cannot be read");
     }
     ret = xen_pgdir_buffer_write(buffer, 0, edid, size);
     if (ret < 0) {
-        xen_pv_why_pages(why, ret, card->mapper, "EDID cannot be written");
+        xen_pv_why_pages(why, ret, disp->mapper, "EDID cannot be written");
     }
     /* Nothing stays mapped */
     xen_pgdir_buffer_unref(buffer);
@@ -419,7 +419,7 @@ static int carry_out(void *engine, uint32_t index, XenPvSlot *request,
 {
     struct xendispl_resp *rsp = (struct xendispl_resp *)response->bytes;
     struct xendispl_req *req = (struct xendispl_req *)request->bytes;
-    XenDisplif *card = engine;
+    XenDisplif *disp = engine;
 
     switch (req->operation) {
     case XENDISPL_OP_DBUF_CREATE:
@@ -438,19 +438,19 @@ static int carry_out(void *engine, uint32_t index, XenPvSlot *request,
 
     switch (req->operation) {
     case XENDISPL_OP_DBUF_CREATE:
-        return dbuf_create(card, &req->op.dbuf_create, why);
+        return dbuf_create(disp, &req->op.dbuf_create, why);
     case XENDISPL_OP_DBUF_DESTROY:
-        return dbuf_destroy(card, &req->op.dbuf_destroy, why);
+        return dbuf_destroy(disp, &req->op.dbuf_destroy, why);
     case XENDISPL_OP_FB_ATTACH:
-        return fb_attach(card, &req->op.fb_attach, why);
+        return fb_attach(disp, &req->op.fb_attach, why);
     case XENDISPL_OP_FB_DETACH:
-        return fb_detach(card, &req->op.fb_detach, why);
+        return fb_detach(disp, &req->op.fb_detach, why);
     case XENDISPL_OP_SET_CONFIG:
-        return set_config(card, index, &req->op.set_config, why);
+        return set_config(disp, index, &req->op.set_config, why);
     case XENDISPL_OP_PG_FLIP:
-        return page_flip(card, index, &req->op.pg_flip, why);
+        return page_flip(disp, index, &req->op.pg_flip, why);
     case XENDISPL_OP_GET_EDID:
-        return get_edid(card, index, &req->op.get_edid, &rsp->op.get_edid,
+        return get_edid(disp, index, &req->op.get_edid, &rsp->op.get_edid,
                         why);
     default:
         return xen_pv_why(why, -EOPNOTSUPP, "unknown operation");
@@ -461,64 +461,64 @@ XenDisplif *xen_displif_new(const XenDisplifOps *ops, void *opaque,
                             XenPgdirMapper *mapper,
                             const XenDisplifLimits *limits)
 {
-    XenDisplif *card = g_new0(XenDisplif, 1);
+    XenDisplif *disp = g_new0(XenDisplif, 1);
 
-    card->ops = ops;
-    card->opaque = opaque;
-    card->mapper = xen_pgdir_mapper_ref(mapper);
-    card->limits = *limits;
-    card->server = (XenPvServer) {
+    disp->ops = ops;
+    disp->opaque = opaque;
+    disp->mapper = xen_pgdir_mapper_ref(mapper);
+    disp->limits = *limits;
+    disp->server = (XenPvServer) {
         .carry_out = carry_out,
-        .engine = card,
+        .engine = disp,
         .ops = &ops->requests,
         .opaque = opaque,
     };
-    card->connectors = g_ptr_array_new_with_free_func(g_free);
-    card->buffers = g_hash_table_new_full(xen_displif_cookie_hash,
+    disp->connectors = g_ptr_array_new_with_free_func(g_free);
+    disp->buffers = g_hash_table_new_full(xen_displif_cookie_hash,
                                           g_int64_equal, NULL, buffer_free);
-    card->framebuffers = g_hash_table_new_full(xen_displif_cookie_hash,
+    disp->framebuffers = g_hash_table_new_full(xen_displif_cookie_hash,
                                                g_int64_equal, NULL, g_free);
-    return card;
+    return disp;
 }
 
-void xen_displif_free(XenDisplif *card)
+void xen_displif_free(XenDisplif *disp)
 {
-    if (!card) {
+    if (!disp) {
         return;
     }
-    xen_displif_reset(card);
-    g_hash_table_destroy(card->framebuffers);
-    g_hash_table_destroy(card->buffers);
-    g_ptr_array_free(card->connectors, true);
-    xen_pgdir_mapper_unref(card->mapper);
-    g_free(card);
+    xen_displif_reset(disp);
+    g_hash_table_destroy(disp->framebuffers);
+    g_hash_table_destroy(disp->buffers);
+    g_ptr_array_free(disp->connectors, true);
+    xen_pgdir_mapper_unref(disp->mapper);
+    g_free(disp);
 }
 
-uint32_t xen_displif_add_connector(XenDisplif *card, uint32_t width,
+uint32_t xen_displif_add_connector(XenDisplif *disp, uint32_t width,
                                    uint32_t height)
 {
     DisplifConnector *connector = g_new0(DisplifConnector, 1);
 
     connector->window.width = width;
     connector->window.height = height;
-    g_ptr_array_add(card->connectors, connector);
-    return card->connectors->len - 1;
+    g_ptr_array_add(disp->connectors, connector);
+    return disp->connectors->len - 1;
 }
 
-void xen_displif_set_backend_alloc(XenDisplif *card, bool enabled)
+void xen_displif_set_backend_alloc(XenDisplif *disp, bool enabled)
 {
-    card->backend_alloc = enabled;
+    disp->backend_alloc = enabled;
 }
 
-void xen_displif_set_version(XenDisplif *card, uint32_t version)
+void xen_displif_set_version(XenDisplif *disp, uint32_t version)
 {
-    card->without_data_ofs = version == 1;
+    disp->without_data_ofs = version == 1;
 }
 
-void xen_displif_attach(XenDisplif *card, uint32_t connector,
+void xen_displif_attach(XenDisplif *disp, uint32_t connector,
                         void *ring_page, void *event_page)
 {
-    DisplifConnector *c = xen_displif_connector(card, connector);
+    DisplifConnector *c = xen_displif_connector(disp, connector);
 
     if (!c) {
         return;
@@ -528,40 +528,40 @@ void xen_displif_attach(XenDisplif *card, uint32_t connector,
     c->flips_count = 0;
 }
 
-void xen_displif_reset(XenDisplif *card)
+void xen_displif_reset(XenDisplif *disp)
 {
     uint32_t i;
 
-    for (i = 0; i < card->connectors->len; i++) {
-        DisplifConnector *connector = xen_displif_connector(card, i);
+    for (i = 0; i < disp->connectors->len; i++) {
+        DisplifConnector *connector = xen_displif_connector(disp, i);
 
         if (connector->enabled) {
-            card->ops->show(card->opaque, i, NULL, false);
+            disp->ops->show(disp->opaque, i, NULL, false);
         }
         switch_off(connector);
         connector->flips_count = 0;
         xen_pv_ring_detach(&connector->ring);
         xen_pv_events_detach(&connector->events);
     }
-    g_hash_table_remove_all(card->framebuffers);
-    g_hash_table_remove_all(card->buffers);
-    card->total_pages = 0;
+    g_hash_table_remove_all(disp->framebuffers);
+    g_hash_table_remove_all(disp->buffers);
+    disp->total_pages = 0;
 }
 
-int xen_displif_process(XenDisplif *card, uint32_t connector, bool *more)
+int xen_displif_process(XenDisplif *disp, uint32_t connector, bool *more)
 {
-    DisplifConnector *c = xen_displif_connector(card, connector);
+    DisplifConnector *c = xen_displif_connector(disp, connector);
 
     if (!c) {
         *more = false;
         return 0;
     }
-    return xen_pv_ring_serve(&c->ring, &card->server, connector, more);
+    return xen_pv_ring_serve(&c->ring, &disp->server, connector, more);
 }
 
-int xen_displif_flip_done(XenDisplif *card, uint32_t connector)
+int xen_displif_flip_done(XenDisplif *disp, uint32_t connector)
 {
-    DisplifConnector *c = xen_displif_connector(card, connector);
+    DisplifConnector *c = xen_displif_connector(disp, connector);
     struct xendispl_evt evt = { 0 };
     XenPvSlot slot;
     int ret;
@@ -580,15 +580,15 @@ int xen_displif_flip_done(XenDisplif *card, uint32_t connector)
 
     c->flips_head = (c->flips_head + 1) % XEN_DISPLIF_MAX_PENDING_FLIPS;
     c->flips_count--;
-    card->events++;
-    card->ops->notify_event(card->opaque, connector);
+    disp->events++;
+    disp->ops->notify_event(disp->opaque, connector);
     return 0;
 }
 
-uint32_t xen_displif_flips_pending(const XenDisplif *card,
+uint32_t xen_displif_flips_pending(const XenDisplif *disp,
                                    uint32_t connector)
 {
-    DisplifConnector *c = xen_displif_connector(card, connector);
+    DisplifConnector *c = xen_displif_connector(disp, connector);
 
     return c ? c->flips_count : 0;
 }

@@ -204,24 +204,24 @@ XenDisplif *xen_displif_new(const XenDisplifOps *ops, void *opaque,
 
 /**
  * xen_displif_free: disconnect, and free the device
- * @card: the device, or NULL
+ * @disp: the display, or NULL
  */
-void xen_displif_free(XenDisplif *card);
+void xen_displif_free(XenDisplif *disp);
 
 /**
  * xen_displif_add_connector: add the next connector
- * @card: the device; not connected
+ * @disp: the display; not connected
  * @width: visible pixels of a row: the node "resolution"
  * @height: visible rows
  *
  * Returns: the connector's index; the first is 0.
  */
-uint32_t xen_displif_add_connector(XenDisplif *card, uint32_t width,
+uint32_t xen_displif_add_connector(XenDisplif *disp, uint32_t width,
                                    uint32_t height);
 
 /**
  * xen_displif_set_backend_alloc: allocate buffers for the guest, or do not
- * @card: the device; not connected
+ * @disp: the display; not connected
  * @enabled: what the node "be-alloc" says, which the toolstack writes
  *
  * Only if @enabled a DBUF_CREATE is looked at for XENDISPL_DBUF_FLG_REQ_ALLOC.
@@ -229,22 +229,22 @@ uint32_t xen_displif_add_connector(XenDisplif *card, uint32_t width,
  * in the flags, so without the toolstack's word the bit means nothing.
  * Initially disabled.
  */
-void xen_displif_set_backend_alloc(XenDisplif *card, bool enabled);
+void xen_displif_set_backend_alloc(XenDisplif *disp, bool enabled);
 
 /**
  * xen_displif_set_version: which version of the protocol the frontend chose
- * @card: the device; not connected
+ * @disp: the display; not connected
  * @version: what its node "version" says, or 0 if there is none
  *
  * Version 1 has no data_ofs: what stands in its place in a DBUF_CREATE may be
  * anything, and is not looked at.  A frontend without that node may be of
  * either version: Linux's writes none, and means its data_ofs.  Initially 0.
  */
-void xen_displif_set_version(XenDisplif *card, uint32_t version);
+void xen_displif_set_version(XenDisplif *disp, uint32_t version);
 
 /**
  * xen_displif_attach: connect a connector's two shared pages
- * @card: the device
+ * @disp: the display
  * @connector: index of the connector
  * @ring_page: its mapped request ring
  * @event_page: its mapped event page
@@ -252,22 +252,22 @@ void xen_displif_set_version(XenDisplif *card, uint32_t version);
  * Both pages must stay mapped until
  * xen_displif_reset() returned.  Event ids start at 0.
  */
-void xen_displif_attach(XenDisplif *card, uint32_t connector,
+void xen_displif_attach(XenDisplif *disp, uint32_t connector,
                         void *ring_page, void *event_page);
 
 /**
  * xen_displif_reset: the connection is over
- * @card: the device
+ * @disp: the display
  *
  * Switches every connector off (@show with NULL), then forgets every ring,
  * event page, pending flip, framebuffer and buffer.  When it returns no page
  * of the guest's buffers is mapped by the device.  Idempotent.
  */
-void xen_displif_reset(XenDisplif *card);
+void xen_displif_reset(XenDisplif *disp);
 
 /**
  * xen_displif_process: answer requests of one connector
- * @card: the device
+ * @disp: the display
  * @connector: index of the connector
  * @more: set to whether requests are left that this call did not get to, as
  *     no call answers more than a ring's worth; the caller calls again soon
@@ -275,54 +275,54 @@ void xen_displif_reset(XenDisplif *card);
  * Returns: how many requests were answered, or -EPROTO once when the guest's
  * ring is broken.
  */
-int xen_displif_process(XenDisplif *card, uint32_t connector, bool *more);
+int xen_displif_process(XenDisplif *disp, uint32_t connector, bool *more);
 
 /**
  * xen_displif_flip_done: send the event of the oldest pending flip
- * @card: the device
+ * @disp: the display
  * @connector: index of the connector
  *
  * Returns: 0 when the event was sent; -EAGAIN when the event page is full
  * (the flip stays pending: try again at the next tick); -ENOENT when no flip
  * is pending.
  */
-int xen_displif_flip_done(XenDisplif *card, uint32_t connector);
+int xen_displif_flip_done(XenDisplif *disp, uint32_t connector);
 
 /**
  * xen_displif_flips_pending: flips of a connector that await their event
- * @card: the device
+ * @disp: the display
  * @connector: index of the connector
  *
  * Returns: their number, at most XEN_DISPLIF_MAX_PENDING_FLIPS; a flip beyond
  * that is refused with -EBUSY.
  */
-uint32_t xen_displif_flips_pending(const XenDisplif *card,
+uint32_t xen_displif_flips_pending(const XenDisplif *disp,
                                    uint32_t connector);
 
 /**
  * xen_displif_stats: read the counters
- * @card: the device
+ * @disp: the display
  * @stats: where to store them
  */
-void xen_displif_stats(const XenDisplif *card, XenDisplifStats *stats);
+void xen_displif_stats(const XenDisplif *disp, XenDisplifStats *stats);
 
 /**
  * xen_displif_connector_info: describe a connector
- * @card: the device
+ * @disp: the display
  * @connector: index of the connector
  * @info: where to store the description; all zero for an unknown connector
  */
-void xen_displif_connector_info(const XenDisplif *card, uint32_t connector,
+void xen_displif_connector_info(const XenDisplif *disp, uint32_t connector,
                                 XenDisplifConnectorInfo *info);
 
 /**
  * xen_displif_visit: describe all display buffers, then all framebuffers
- * @card: the device
+ * @disp: the display
  * @visit: called for each of them, in no particular order; must not call
  *     back into the engine
  * @opaque: handed to @visit
  */
-void xen_displif_visit(const XenDisplif *card, XenDisplifVisit visit,
+void xen_displif_visit(const XenDisplif *disp, XenDisplifVisit visit,
                        void *opaque);
 
 /**

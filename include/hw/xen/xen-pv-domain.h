@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What a card asks the hypervisor of its guest.
+ * What a device asks the hypervisor of its guest.
  *
  * Copyright (c) 2026 The Xen PV display and sound for QEMU authors
  */

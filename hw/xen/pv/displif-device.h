@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * displif: what a card is made of; for the engine's own files
+ * displif: what a display is made of; for the engine's own files
  *
  * Copyright (c) 2026 The Xen PV display and sound for QEMU authors
  */
 
-#ifndef HW_XEN_PV_DISPLIF_CARD_H
-#define HW_XEN_PV_DISPLIF_CARD_H
+#ifndef HW_XEN_PV_DISPLIF_DEVICE_H
+#define HW_XEN_PV_DISPLIF_DEVICE_H
 
 #include "hw/xen/xen-displif.h"
 #include "hw/xen/xen-pv-ring.h"
@@ -83,18 +83,18 @@ struct XenDisplif {
 
 /**
  * xen_displif_connector: find a connector
- * @card: the card
+ * @disp: the display
  * @index: its number
  *
  * Returns: the connector, or NULL.
  */
-static inline DisplifConnector *xen_displif_connector(const XenDisplif *card,
+static inline DisplifConnector *xen_displif_connector(const XenDisplif *disp,
                                                       uint32_t index)
 {
-    if (index >= card->connectors->len) {
+    if (index >= disp->connectors->len) {
         return NULL;
     }
-    return g_ptr_array_index(card->connectors, index);
+    return g_ptr_array_index(disp->connectors, index);
 }
 
-#endif /* HW_XEN_PV_DISPLIF_CARD_H */
+#endif /* HW_XEN_PV_DISPLIF_DEVICE_H */
