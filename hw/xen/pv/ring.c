@@ -155,14 +155,13 @@ bool xen_pv_ring_final_check(XenPvRing *ring)
     return shared_get(&sring->req_prod) != ring->req_cons;
 }
 
-int xen_pv_why(XenPvWhy *why, int status, const char *fmt, ...)
+void xen_pv_why_say(XenPvWhy *why, const char *fmt, ...)
 {
     va_list ap;
 
     va_start(ap, fmt);
     g_vsnprintf(why->text, sizeof(why->text), fmt, ap);
     va_end(ap);
-    return status;
 }
 
 /* Returns: as xen_pv_ring_put() */

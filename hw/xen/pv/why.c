@@ -9,14 +9,15 @@
 
 #include "why.h"
 
-int xen_pv_why_pages(XenPvWhy *why, int status, const XenPgdirMapper *mapper,
-                     const char *phrase)
+void xen_pv_why_say_pages(XenPvWhy *why, int status,
+                          const XenPgdirMapper *mapper, const char *phrase)
 {
     XenPgdirError error;
 
     xen_pgdir_mapper_error(mapper, &error, sizeof(error));
     if (error.status != status || error.cause == XEN_PGDIR_CAUSE_BUDGET) {
-        return xen_pv_why(why, status, "%s", phrase);
+        xen_pv_why_say(why, "%s", phrase);
+    } else {
+        xen_pv_why_say(why, "%s: %s", phrase, error.message);
     }
-    return xen_pv_why(why, status, "%s: %s", phrase, error.message);
 }

@@ -12,16 +12,23 @@
 #include "hw/xen/xen-pv-ring.h"
 
 /**
- * xen_pv_why_pages: say what could not be done, and which page is the reason
+ * xen_pv_why_say_pages: say what could not be done, and which page it is about
  * @why: where to say it
  * @status: what the call of the mapper returned, just now
  * @mapper: the mapper; what it says of its last failure is added, unless a
  *     limit of its own is the reason: those have other names to a user
  * @phrase: what could not be done
- *
- * Returns: @status.
  */
-int xen_pv_why_pages(XenPvWhy *why, int status, const XenPgdirMapper *mapper,
-                     const char *phrase);
+void xen_pv_why_say_pages(XenPvWhy *why, int status,
+                          const XenPgdirMapper *mapper, const char *phrase);
+
+/** xen_pv_why_pages: the same; returns @status */
+static inline int xen_pv_why_pages(XenPvWhy *why, int status,
+                                   const XenPgdirMapper *mapper,
+                                   const char *phrase)
+{
+    xen_pv_why_say_pages(why, status, mapper, phrase);
+    return status;
+}
 
 #endif /* HW_XEN_PV_WHY_H */

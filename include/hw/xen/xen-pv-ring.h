@@ -125,17 +125,24 @@ typedef struct XenPvWhy {
 } XenPvWhy;
 
 /**
- * xen_pv_why: say why a request is refused
+ * xen_pv_why_say: say why a request is refused
  * @why: where to say it
- * @status: what the request is answered with
  * @fmt: the phrase
  *
  * Nothing is allocated: a guest may have as many requests refused as it likes.
- *
- * Returns: @status.
  */
-int xen_pv_why(XenPvWhy *why, int status, const char *fmt, ...)
-    G_GNUC_PRINTF(3, 4);
+void xen_pv_why_say(XenPvWhy *why, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
+
+/**
+ * xen_pv_why: the same, for who returns what the request is answered with
+ * @why: where to say it
+ * @status: the answer
+ *
+ * The phrase follows.  A macro, so that those who read code without running it
+ * see the value.
+ */
+#define xen_pv_why(why, status, ...) \
+    (xen_pv_why_say(why, __VA_ARGS__), (status))
 
 /**
  * struct XenPvHead - what each request and each response begins with
