@@ -49,7 +49,8 @@ def crashes(bench, name, config):
         "kexec -p /boot/vmlinuz --initrd=/boot/initrd --command-line='%s'" %
         EXTRA, 120, check=False)
     bench.tap.ok(status == 0, "%s: kexec loads a crash kernel" % name, out)
-    guest.sh("(sleep 1; echo c > /proc/sysrq-trigger) > /dev/null 2>&1 &")
+    guest.sh("echo 1 > /proc/sys/kernel/sysrq")
+    bench.machine.sh("xl sysrq %s c" % name)
     return guest
 
 
