@@ -67,8 +67,14 @@ def cells_of_page(text):
     return cells
 
 
-def version_key(row):
-    return [[int(n) for n in re.findall(r'\d+', word)] or [0] for word in row]
+def row_key(row):
+    """KVM first; versions by their numbers, the newest last."""
+    def numbers(word):
+        return [99] if word == 'newest' else [
+            int(number) for number in re.findall(r'\d+', word)]
+
+    xen, qemu, linux = row
+    return numbers(xen), qemu, numbers(linux)
 
 
 def wrap(names):
@@ -85,7 +91,7 @@ def wrap(names):
 
 
 def table(cells):
-    rows = sorted({key[:3] for key in cells}, key=version_key)
+    rows = sorted({key[:3] for key in cells}, key=row_key)
     text = HEAD
     for row in rows:
         columns = [*row, *(wrap(cells.get((*row, kind), ()))
