@@ -123,10 +123,8 @@ static int dbuf_create(XenDisplif *disp,
     }
     count = xen_displif_pages(geometry.size);
     if (count > disp->limits.max_total_pages - disp->total_pages) {
-        return xen_pv_why(why, -ENOSPC, "more pages in all buffers than "
-                          "max-pages allows: %" PRIu64 " and %" PRIu64 " more "
-                          "exceed %" PRIu64, disp->total_pages, count,
-                          disp->limits.max_total_pages);
+        return xen_pv_why_total(why, disp->total_pages, count,
+                                disp->limits.max_total_pages);
     }
 
     ret = dbuf_get_pages(disp, req, &geometry, &pages, why);
@@ -144,6 +142,11 @@ static int dbuf_create(XenDisplif *disp,
     return 0;
 }
 
+static int unknown_dbuf(uint64_t cookie, XenPvWhy *why)
+{
+    return xen_pv_why(why, -ENOENT, "unknown buffer 0x%" PRIx64, cookie);
+}
+
 static int dbuf_destroy(XenDisplif *disp,
                         const struct xendispl_dbuf_destroy_req *req,
                         XenPvWhy *why)
@@ -154,8 +157,7 @@ static int dbuf_destroy(XenDisplif *disp,
     /* Linux sends this for buffers that it failed to create, even twice */
     buffer = g_hash_table_lookup(disp->buffers, &req->dbuf_cookie);
     if (!buffer) {
-        return xen_pv_why(why, -ENOENT, "unknown buffer 0x%" PRIx64,
-                          req->dbuf_cookie);
+        return unknown_dbuf(req->dbuf_cookie, why);
     }
 
     for (i = 0; i < disp->connectors->len; i++) {
@@ -187,8 +189,7 @@ static int fb_attach(XenDisplif *disp,
     }
     buffer = g_hash_table_lookup(disp->buffers, &req->dbuf_cookie);
     if (!buffer) {
-        return xen_pv_why(why, -ENOENT, "unknown buffer 0x%" PRIx64,
-                          req->dbuf_cookie);
+        return unknown_dbuf(req->dbuf_cookie, why);
     }
     if (g_hash_table_contains(disp->framebuffers, &req->fb_cookie)) {
         return xen_pv_why(why, -EEXIST, "framebuffer cookie 0x%" PRIx64

@@ -154,10 +154,8 @@ static int take_pages(XenSndif *card, SndifStream *stream,
     int ret;
 
     if (count > card->limits.max_total_pages - card->total_pages) {
-        return xen_pv_why(why, -ENOSPC, "more pages in all buffers than "
-                          "max-pages allows: %" PRIu64 " and %" PRIu64 " more "
-                          "exceed %" PRIu64, card->total_pages, count,
-                          card->limits.max_total_pages);
+        return xen_pv_why_total(why, card->total_pages, count,
+                                card->limits.max_total_pages);
     }
     ret = xen_sndif_buffer_open(&stream->buffer, card->mapper,
                                 stream->directory, params,
@@ -310,6 +308,12 @@ static int do_read(SndifStream *stream, XenPvWhy *why)
     return 0;
 }
 
+static int too_short(uint32_t length, uint32_t size, XenPvWhy *why)
+{
+    return xen_pv_why(why, -EINVAL, "%" PRIu32 " bytes for the values of all "
+                      "channels, which have %" PRIu32, length, size);
+}
+
 /* SET_VOLUME, MUTE and UNMUTE: the values are in the buffer */
 static int do_volume(XenSndif *card, uint32_t index, uint8_t operation,
                      const struct xensnd_rw_req *req, XenPvWhy *why)
@@ -320,9 +324,7 @@ static int do_volume(XenSndif *card, uint32_t index, uint8_t operation,
     int ret;
 
     if (req->length < size) {
-        return xen_pv_why(why, -EINVAL, "%" PRIu32 " bytes for the values "
-                          "of all channels, which have %" PRIu32, req->length,
-                          size);
+        return too_short(req->length, size, why);
     }
     ret = xen_pgdir_buffer_read(stream->buffer.pages, req->offset, values,
                                 size);
@@ -349,9 +351,7 @@ static int do_get_volume(XenSndif *card, SndifStream *stream,
     int ret;
 
     if (req->length < size) {
-        return xen_pv_why(why, -EINVAL, "%" PRIu32 " bytes for the values "
-                          "of all channels, which have %" PRIu32, req->length,
-                          size);
+        return too_short(req->length, size, why);
     }
     ret = xen_pgdir_buffer_new(card->mapper, stream->directory,
                                stream->params.buffer_size,

@@ -31,4 +31,21 @@ static inline int xen_pv_why_pages(XenPvWhy *why, int status,
     return status;
 }
 
+/**
+ * xen_pv_why_total: refuse a buffer for which all buffers have too many pages
+ * @why: where to say it
+ * @used: pages of all buffers
+ * @more: those that the buffer would add
+ * @most: what max-pages allows
+ *
+ * Returns: -ENOSPC.
+ */
+static inline int xen_pv_why_total(XenPvWhy *why, uint64_t used, uint64_t more,
+                                   uint64_t most)
+{
+    return xen_pv_why(why, -ENOSPC, "more pages in all buffers than max-pages "
+                      "allows: %" PRIu64 " and %" PRIu64 " more exceed %"
+                      PRIu64, used, more, most);
+}
+
 #endif /* HW_XEN_PV_WHY_H */
