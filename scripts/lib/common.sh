@@ -338,7 +338,7 @@ have_novnc()
 # names sources of, the newest first.  Mirrors may have lost some of them.
 source_versions()
 {
-    private_apt "$1" apt-cache showsrc --only-source "$2" 2>/dev/null |
+    private_apt "$1" apt-cache showsrc --only-source "$2" |
         sed -n 's/^Version: //p' |
         grep -E "^([0-9]+:)?${3//./[.]}([^0-9]|\$)" | sort -ruV
 }
