@@ -11,7 +11,7 @@ from pathlib import Path
 
 TOP = Path(__file__).resolve().parent.parent.parent
 LOGS = TOP / 'build/logs/system'
-PAGE = TOP / 'docs/system/devices/xen-pv-limits.rst'
+PAGE = TOP / 'docs/system/xen-pv/limits.rst'
 
 TYPES = 'pv', 'pvh', 'hvm'
 

@@ -22,7 +22,7 @@ char **xen_pv_manual_page(const char *name)
     g_autofree char *here = g_path_get_dirname(__FILE__);
     g_autofree char *path = g_strconcat(checkout ? checkout : here,
                                         checkout ? "/" : SOURCE_DIR,
-                                        "docs/system/devices/", name, NULL);
+                                        "docs/system/xen-pv/", name, NULL);
     g_autofree char *text = NULL;
     GError *err = NULL;
 

@@ -12,7 +12,7 @@
 #include <glib.h>
 
 /*
- * The lines of a page of docs/system/devices, "" for empty ones; the test
+ * The lines of a page of docs/system/xen-pv, "" for empty ones; the test
  * fails without it.  Free it with g_strfreev().
  */
 char **xen_pv_manual_page(const char *name);

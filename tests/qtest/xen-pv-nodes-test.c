@@ -269,7 +269,7 @@ static void test_too_many_channels(void)
 /* The line of the manual that has outputs; the guest gets what it says */
 static char *manual_outputs(void)
 {
-    g_auto(GStrv) lines = xen_pv_manual_page("xen-pv-options.rst");
+    g_auto(GStrv) lines = xen_pv_manual_page("options.rst");
     int i;
 
     for (i = 0; lines[i]; i++) {

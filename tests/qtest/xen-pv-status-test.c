@@ -18,7 +18,7 @@
 #include "xen-pv-manual.h"
 #include "xen-pv-qtest.h"
 
-#define PAGE        "xen-pv-inside.rst"
+#define PAGE        "inside.rst"
 #define MARK        ".. keys of: "
 
 #define COOKIE      UINT64_C(0xffff888004210800)

@@ -18,7 +18,7 @@
 #include "xen-pv-manual.h"
 #include "xen-pv-qtest.h"
 
-#define PAGE        "xen-pv-troubleshooting.rst"
+#define PAGE        "troubleshooting.rst"
 #define MARK        ".. checked by: "
 #define NAME        "/xen-pv-trouble/"
 

@@ -18,7 +18,7 @@ from .sound import (Song, WAV_HEADER, card_is_found, no_card_is_left, play,
                     silence_is_right, songs_are_right)
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-FILES = os.path.join(HERE, "../../../docs/system/devices/xen-pv-libvirt")
+FILES = os.path.join(HERE, "../../../docs/system/xen-pv/libvirt")
 XEN = "{http://libvirt.org/schemas/domain/xen/1.0}"
 
 # Where the user of the manual is, with its files
