@@ -292,8 +292,9 @@ typedef struct XenPgdirStats {
  * @message: a sentence for a log, in English.  It holds until the next call on
  *     the mapper, and is never NULL.
  * @status: the negative errno value that was returned, or 0: nothing failed
- * @cause: XEN_PGDIR_CAUSE_...
- * @limit: XEN_PGDIR_FULL_... if the cause is a budget, else 0
+ * @cause: one of the XEN_PGDIR_CAUSE constants
+ * @limit: XEN_PGDIR_FULL_PAGES, _MAPPINGS or _BUFFER if the cause is a
+ *     budget, else 0
  */
 typedef struct XenPgdirError {
     const char *message;
@@ -553,7 +554,7 @@ int32_t xen_pgdir_buffer_retire(XenPgdirBuffer *buffer, uint64_t deadline,
  * xen_pgdir_buffer_state: whether a buffer can be looked at
  * @buffer: the buffer
  *
- * Returns: XEN_PGDIR_STATE_...
+ * Returns: XEN_PGDIR_STATE_LIVE, _RETIRING or _REVOKED
  */
 uint32_t xen_pgdir_buffer_state(const XenPgdirBuffer *buffer);
 
