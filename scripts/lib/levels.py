@@ -219,12 +219,14 @@ class Plan:
                   self.need('scripts', 'git', 'perl', 'libvirt-clients',
                             'libxml2-utils', 'python3-yaml', 'reuse')]
         names = ['architecture', 'ci', 'overlay', 'behaviours', 'docs',
-                 'pages', 'libvirt', 'licences', 'sources', 'style']
+                 'pages', 'libvirt', 'licences', 'qemu-docs', 'sources',
+                 'style']
         if self.size == 'quick':
-            names.remove('docs')
+            names.remove('qemu-docs')
         for name in names:
             self.add('scripts', name, [TESTS / 'scripts' / f'test-{name}'],
-                     silence=900 if name == 'docs' else 120, after=before)
+                     silence=900 if name == 'qemu-docs' else 120,
+                     after=before)
 
     def level_analysis(self):
         # The same version of clang in Debian 12 and 13, for the same findings
