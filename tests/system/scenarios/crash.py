@@ -6,7 +6,7 @@ import re
 
 import manual
 from testbench import documented
-from xensystem import VIRTUAL, concatenate, pack_cpio
+from xensystem import LINUX_OPTIONS, VIRTUAL, concatenate, pack_cpio
 
 from . import sound
 from .kinds import SIZE, shows
@@ -14,7 +14,6 @@ from .restart import plays_silence
 
 # A guest's initial RAM disk with a crash kernel, and with that one's own
 BOOT = "crash.cpio"
-EXTRA = "console=hvc0 rdinit=/init quiet"
 
 
 def provide_crash_kernel(machine):
@@ -39,7 +38,7 @@ def crashes(bench, name, config):
         provide_crash_kernel(bench.machine)
     guest = bench.guest(name, config=dict(
         config, memory=512, ramdisk="/images/" + BOOT,
-        extra=EXTRA + " crashkernel=128M"))
+        extra=LINUX_OPTIONS + " crashkernel=128M"))
     bench.start(guest)
     sound.card_is_found(bench, guest)
     shows(bench, guest, "vdispl-0", SIZE)
@@ -47,7 +46,7 @@ def crashes(bench, name, config):
     bench.keep_dmesg(guest)
     status, out = guest.sh(
         "kexec -p /boot/vmlinuz --initrd=/boot/initrd --command-line='%s'" %
-        EXTRA, 120, check=False)
+        LINUX_OPTIONS, 120, check=False)
     bench.tap.ok(status == 0, "%s: kexec loads a crash kernel" % name, out)
     guest.sh("echo 1 > /proc/sys/kernel/sysrq")
     bench.machine.sh("xl sysrq %s c" % name)
