@@ -2,6 +2,7 @@
 """A machine with the Xen hypervisor, under emulation, and its guests."""
 
 import dataclasses
+import functools
 import json
 import os
 import re
@@ -17,7 +18,6 @@ import manual
 from booted import BootedState
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-OUTER_QEMU = "qemu-system-x86_64"
 
 # libxl gives a guest's QEMU ten seconds, says this, and gives up; how often
 # what was only late is tried
@@ -32,6 +32,9 @@ TRIES = 3
 PLAIN_CPU = "Nehalem"
 VIRTUAL_CPU = ("EPYC,-smap,-smep,-rdtscp,-monitor,-rdseed,-rdrand,-xsave,"
                "-xsaveopt,-xsavec,-xgetbv1,-avx,-avx2,-fma,-f16c")
+
+# Of a guest, in MiB, unless told: each page costs the emulator some time
+MEMORY = 128
 
 # Of Xen, and of each Linux: nothing works around faults of processors, which
 # would take a third of the emulator's time
@@ -113,6 +116,16 @@ class Progress:
             sys.stderr.write("\r\033[K")
             sys.stderr.flush()
         self.text = None
+
+
+@functools.cache
+def emulator():
+    """The program that emulates the machines; it is fetched first."""
+    done = subprocess.run([os.path.join(HERE, "emulator")], text=True,
+                          stdout=subprocess.PIPE)
+    if done.returncode:
+        raise Failure("there is no emulator")
+    return done.stdout.splitlines()[-1]
 
 
 def pack_cpio(path, files):
@@ -284,7 +297,7 @@ class Machine:
         """Of the emulator, in the folder of its logs."""
         kind = self.kind
         command = [
-            OUTER_QEMU, "-accel", "tcg", "-cpu", kind.cpu, "-smp", "1",
+            emulator(), "-accel", "tcg", "-cpu", kind.cpu, "-smp", "1",
             "-m", kind.memory, "-nodefaults", "-no-user-config", "-display",
             "none", "-no-reboot",
             "-qmp", "unix:monitor.sock,server=on,wait=off",
@@ -568,7 +581,7 @@ class Guest:
             "kernel": "/images/vmlinu%s-%s" % ("xz"[self.hvm], kernel),
             "ramdisk": "/images/guest-%s.cpio" % kernel,
             "extra": LINUX_OPTIONS,
-            "memory": 256,
+            "memory": MEMORY,
             "vcpus": 1,
             "on_crash": "destroy",
             "device_model_version": "qemu-xen",
