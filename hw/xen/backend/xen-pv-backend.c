@@ -129,7 +129,7 @@ static void xen_pv_device_unrealize(DeviceState *dev)
     xen_pv_prune(backend);
 }
 
-static void xen_pv_realize(XenDevice *xendev, Error **errp)
+static void xen_pv_backend_realize(XenDevice *xendev, Error **errp)
 {
     XenPvBackend *backend = XEN_PV_BACKEND(xendev);
 
@@ -191,7 +191,8 @@ static const Property xen_pv_properties[] = {
     DEFINE_PROP_UINT32("x-max-map-count", XenPvBackend, max_map_count, 0),
 };
 
-static void xen_pv_class_init(ObjectClass *class, XEN_PV_CLASS_DATA *data)
+static void xen_pv_backend_class_init(ObjectClass *class,
+                                      XEN_PV_CLASS_DATA *data)
 {
     XenDeviceClass *xendev_class = XEN_DEVICE_CLASS(class);
 
@@ -205,7 +206,7 @@ static void xen_pv_class_init(ObjectClass *class, XEN_PV_CLASS_DATA *data)
     DEVICE_CLASS(class)->vmsd = &xen_pv_vmstate;
     xendev_class->get_name = xen_pv_get_name;
     xendev_class->get_frontend_path = xen_pv_get_frontend_path;
-    xendev_class->realize = xen_pv_realize;
+    xendev_class->realize = xen_pv_backend_realize;
     xendev_class->frontend_changed = xen_pv_connection_changed;
     xendev_class->unrealize = xen_pv_unrealize;
     device_class_set_props(DEVICE_CLASS(class), xen_pv_properties);
@@ -240,13 +241,13 @@ static const TypeInfo xen_pv_backend_info = {
     .instance_size = sizeof(XenPvBackend),
     .instance_finalize = xen_pv_finalize,
     .class_size = sizeof(XenPvBackendClass),
-    .class_init = xen_pv_class_init,
+    .class_init = xen_pv_backend_class_init,
     .abstract = true,
 };
 
-static void xen_pv_register_types(void)
+static void xen_pv_backend_register_types(void)
 {
     type_register_static(&xen_pv_backend_info);
 }
 
-type_init(xen_pv_register_types)
+type_init(xen_pv_backend_register_types)
