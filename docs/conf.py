@@ -34,5 +34,7 @@ nitpick_ignore_regex = [('c:identifier', '.*')]
 
 html_theme = 'sphinx_rtd_theme'
 html_theme_options = {'navigation_with_keys': True}
+html_static_path = ['static']
+html_css_files = ['site.css']
 html_copy_source = False
 html_show_sphinx = False
