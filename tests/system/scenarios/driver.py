@@ -362,7 +362,7 @@ def keys_arrive(bench, guest):
     """QEMU has no right to map the keyboard's page but by its grant."""
     guest.sh("modprobe evdev; modprobe xen-kbdfront")
     guest.sh("n=0; until [ -e /dev/input/event0 ]; do n=$((n + 1)); "
-             "[ $n -lt 100 ] || exit 1; usleep 100000; done; "
+             "[ $n -lt 300 ] || exit 1; usleep 100000; done; "
              "for event in /dev/input/event*; do "
              "cat $event >> /tmp/${event##*/}.log & done")
     for down in True, False:

@@ -65,7 +65,7 @@ class Saved:
         status, out = self.guest.sh(
             "position() { sed -n 's/^hw_ptr *: //p' %s; }; a=$(position); "
             "n=0; until [ \"$(position)\" != \"$a\" ]; do n=$((n + 1)); "
-            "[ $n -lt 100 ] || { cat %s; exit 1; }; usleep 100000; done" %
+            "[ $n -lt 300 ] || { cat %s; exit 1; }; usleep 100000; done" %
             (STATUS, STATUS), 60, check=False)
         self.ok(flips and status == 0, what, out,
                 self.guest.sh("tail -n 3 /tmp/flip.log /tmp/silence.log"))

@@ -120,7 +120,7 @@ def underrun(bench, guest, song):
         "state() { sed -n 's/^state: //p' "
         "/proc/asound/card0/pcm0p/sub0/status; }; "
         "comes() { n=0; until [ \"$(state)\" = $1 ]; do n=$((n + 1)); "
-        "[ $n -lt 100 ] || { state; exit 1; }; usleep 100000; done; }; "
+        "[ $n -lt 300 ] || { state; exit 1; }; usleep 100000; done; }; "
         "comes RUNNING; kill -STOP $(pidof aplay); comes XRUN; sleep 1; "
         "kill -CONT $(pidof aplay)", 60, check=False)
     bench.tap.ok(status == 0, "%s: a stopped aplay underruns" % guest.name,
@@ -427,7 +427,7 @@ def toolstack_card(bench):
     status, out = guest.sh(
         "cd /proc/asound/card0/pcm0p/sub0; n=0; "
         "until grep -q RUNNING status; do n=$((n + 1)); "
-        "[ $n -lt 100 ] || exit 1; usleep 100000; done; "
+        "[ $n -lt 300 ] || exit 1; usleep 100000; done; "
         "sleep 1; grep RUNNING status", 60, check=False)
     tap.ok(status == 0, "soundtool: plays on", None if status == 0 else out)
     tap.note("soundtool: destroying the guest while it plays")
