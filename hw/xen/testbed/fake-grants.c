@@ -19,16 +19,19 @@
  *                      grant table; 64), "maptrack" (mappings that a domain
  *                      can have; 262144), "gntdev-limit" (grants of a request;
  *                      65536), "gntdev-slots" (grants of all requests of a
- *                      file, more are ENOMEM as in Linux before 5.5; 524288)
- *                      or "gntalloc-limit" (pages of a domain's gntalloc;
- *                      1024).
+ *                      file, more are ENOMEM as in Linux before 5.5; 524288),
+ *                      "gntalloc-limit" (pages of a domain's gntalloc; 1024) or
+ *                      "dmabuf" (what gntdev can do with dma-bufs: 0, nothing,
+ *                      as Debian builds it; 1, all; 2, import, as in a PV
+ *                      domain; 0).
  *
  * What differs from the real devices, for what the library sees is not the
  * kernel's: a file descriptor looks like a file; pages are not inherited by
  * fork(), those of gntalloc neither; what a process that died had mapped is
- * unmapped when the next one uses the machine; and mappings cannot be moved by
- * mremap().  A program that was built with AddressSanitizer wants its library
- * first in LD_PRELOAD.
+ * unmapped when the next one uses the machine; mappings cannot be moved by
+ * mremap(); and DMABUF_EXP_WAIT_RELEASED looks, but does not wait, and is told
+ * in the same way that a descriptor was closed.  A program that was built with
+ * AddressSanitizer wants its library first in LD_PRELOAD.
  *
  * Here is what intercepts the calls, and keeps what is mapped where.
  *
@@ -46,6 +49,7 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 
+#include "fake-dmabuf.h"
 #include "fake-ioctl.h"
 
 #define EXPORT  __attribute__((visibility("default")))
@@ -55,6 +59,7 @@ static struct {
     int (*open)(const char *path, int flags, ...);
     int (*openat)(int dir, const char *path, int flags, ...);
     int (*ioctl)(int fd, unsigned long request, ...);
+    int (*fstat)(int fd, struct stat *st);
     void *(*mmap)(void *addr, size_t len, int prot, int flags, int fd,
                   off_t offset);
     int (*munmap)(void *addr, size_t len);
@@ -102,6 +107,7 @@ static void resolve(void)
         real.open = dlsym(RTLD_NEXT, "open");
         real.openat = dlsym(RTLD_NEXT, "openat");
         real.ioctl = dlsym(RTLD_NEXT, "ioctl");
+        real.fstat = dlsym(RTLD_NEXT, "fstat");
         real.mmap = dlsym(RTLD_NEXT, "mmap");
         real.munmap = dlsym(RTLD_NEXT, "munmap");
         real.mremap = dlsym(RTLD_NEXT, "mremap");
@@ -490,6 +496,28 @@ EXPORT int ioctl(int fd, unsigned long request, ...)
     return result(ret);
 }
 
+/*
+ * Linux has an inode for each dma-buf.  Here it is the device that differs:
+ * whoever is on a machine knows its files by their inode.
+ */
+EXPORT int fstat(int fd, struct stat *st)
+{
+    XenFakeMachine *fake;
+    int file, ret;
+
+    resolve();
+    ret = real.fstat(fd, st);
+    if (ret == 0 && !inside && may_be_device(fd)) {
+        enter();
+        fake = find_device(fd, &file);
+        if (fake) {
+            st->st_dev += xen_fake_dmabuf_serial(fake, file);
+        }
+        leave();
+    }
+    return ret;
+}
+
 EXPORT void *mmap(void *addr, size_t len, int prot, int flags, int fd,
                   off_t offset)
 {
@@ -578,6 +606,8 @@ EXPORT int open64(const char *path, int flags, ...)
     __attribute__((alias("open")));
 EXPORT int openat64(int dir, const char *path, int flags, ...)
     __attribute__((alias("openat")));
+EXPORT int fstat64(int fd, struct stat64 *st)
+    __attribute__((alias("fstat")));
 EXPORT void *mmap64(void *addr, size_t len, int prot, int flags, int fd,
                     off_t offset) __attribute__((alias("mmap")));
 

@@ -11,6 +11,7 @@
 #include <xen/sys/gntalloc.h>
 #include <xen/sys/gntdev.h>
 
+#include "fake-dmabuf.h"
 #include "fake-ioctl.h"
 
 QEMU_BUILD_BUG_ON(sizeof(struct ioctl_gntdev_grant_ref) !=
@@ -94,6 +95,99 @@ static int grant_copy(const XenGntHost *host, void *arg)
     return ret;
 }
 
+/* dma-bufs of gntdev, where the kernel has been built with them */
+
+/* In a PV domain that is said before anything else is looked at */
+static int dmabuf_export(XenFakeMachine *fake, uint32_t file, void *arg)
+{
+    struct ioctl_gntdev_dmabuf_exp_from_refs op;
+    g_autofree uint32_t *refs = NULL;
+    int ret;
+
+    if (fake->header->config.dmabuf == 2) {
+        return -EINVAL;
+    }
+    if (xen_fake_copy(&op, arg, sizeof(op)) < 0) {
+        return -EFAULT;
+    }
+    ret = xen_gntdev_check_count(xen_fake_gntdev(fake, file), op.count);
+    if (ret < 0 || (op.flags & GNTDEV_DMA_FLAG_WC &&
+                    op.flags & GNTDEV_DMA_FLAG_COHERENT)) {
+        return ret < 0 ? ret : -EINVAL;
+    }
+    refs = g_new(uint32_t, op.count);
+    if (xen_fake_copy(refs, (char *)arg + offsetof(typeof(op), refs),
+                      op.count * sizeof(refs[0])) < 0) {
+        return -EFAULT;
+    }
+    ret = xen_fake_dmabuf_export(fake, file, op.domid, op.count, refs);
+    if (ret < 0) {
+        return ret;
+    }
+    op.fd = ret;
+    return xen_fake_copy(arg, &op, offsetof(typeof(op), refs));
+}
+
+static int dmabuf_wait_released(XenFakeMachine *fake, uint32_t file, void *arg)
+{
+    struct ioctl_gntdev_dmabuf_exp_wait_released op;
+
+    if (xen_fake_copy(&op, arg, sizeof(op)) < 0) {
+        return -EFAULT;
+    }
+    return xen_fake_dmabuf_wait_released(fake, file, op.fd);
+}
+
+static int dmabuf_import(XenFakeMachine *fake, uint32_t file, void *arg)
+{
+    struct ioctl_gntdev_dmabuf_imp_to_refs op;
+    g_autofree uint32_t *refs = NULL;
+    int ret;
+
+    if (xen_fake_copy(&op, arg, sizeof(op)) < 0) {
+        return -EFAULT;
+    }
+    ret = xen_gntdev_check_count(xen_fake_gntdev(fake, file), op.count);
+    if (ret < 0) {
+        return ret;
+    }
+    refs = g_new(uint32_t, op.count);
+    ret = xen_fake_dmabuf_import(fake, file, op.domid, op.fd, op.count, refs);
+    return ret < 0 ? ret : xen_fake_copy(
+        (char *)arg + offsetof(typeof(op), refs), refs,
+        op.count * sizeof(refs[0]));
+}
+
+static int dmabuf_release(XenFakeMachine *fake, uint32_t file, void *arg)
+{
+    struct ioctl_gntdev_dmabuf_imp_release op;
+
+    if (xen_fake_copy(&op, arg, sizeof(op)) < 0) {
+        return -EFAULT;
+    }
+    return xen_fake_dmabuf_release(fake, file, op.fd);
+}
+
+static int dmabuf_ioctl(XenFakeMachine *fake, uint32_t number,
+                        unsigned long request, void *arg)
+{
+    if (!fake->header->config.dmabuf) {
+        return -ENOTTY;
+    }
+    switch (request) {
+    case IOCTL_GNTDEV_DMABUF_EXP_FROM_REFS:
+        return dmabuf_export(fake, number, arg);
+    case IOCTL_GNTDEV_DMABUF_EXP_WAIT_RELEASED:
+        return dmabuf_wait_released(fake, number, arg);
+    case IOCTL_GNTDEV_DMABUF_IMP_TO_REFS:
+        return dmabuf_import(fake, number, arg);
+    case IOCTL_GNTDEV_DMABUF_IMP_RELEASE:
+        return dmabuf_release(fake, number, arg);
+    default:
+        return -ENOTTY;
+    }
+}
+
 static int gntdev_ioctl(XenFakeMachine *fake, uint32_t number,
                         unsigned long request, void *arg)
 {
@@ -112,8 +206,8 @@ static int gntdev_ioctl(XenFakeMachine *fake, uint32_t number,
     case IOCTL_GNTDEV_GRANT_COPY:
         return grant_copy(&host, arg);
     default:
-        /* Also SET_MAX_GRANTS and, as Debian builds it, all of DMABUF */
-        return -ENOTTY;
+        /* Also SET_MAX_GRANTS */
+        return dmabuf_ioctl(fake, number, request, arg);
     }
 }
 
@@ -227,9 +321,14 @@ static int gntalloc_ioctl(XenFakeMachine *fake, uint32_t file,
 int xen_fake_ioctl(XenFakeMachine *fake, uint32_t file,
                    unsigned long request, void *arg)
 {
-    return fake->header->files[file].kind == XEN_FAKE_GNTDEV ?
-           gntdev_ioctl(fake, file, request, arg) :
-           gntalloc_ioctl(fake, file, request, arg);
+    switch (fake->header->files[file].kind) {
+    case XEN_FAKE_GNTDEV:
+        return gntdev_ioctl(fake, file, request, arg);
+    case XEN_FAKE_GNTALLOC:
+        return gntalloc_ioctl(fake, file, request, arg);
+    default:
+        return -ENOTTY;
+    }
 }
 
 int xen_fake_mmap(XenFakeMachine *fake, uint32_t file, uint64_t index,
@@ -237,12 +336,16 @@ int xen_fake_mmap(XenFakeMachine *fake, uint32_t file, uint64_t index,
 {
     XenGntHost host = host_of(fake, file);
 
-    if (fake->header->files[file].kind == XEN_FAKE_GNTDEV) {
+    switch (fake->header->files[file].kind) {
+    case XEN_FAKE_GNTDEV:
         return xen_gntdev_mmap(xen_fake_gntdev(fake, file), &host, index,
                                count, shared, write, fake->process, frames);
+    case XEN_FAKE_GNTALLOC:
+        return xen_gntalloc_mmap(gntalloc_of(fake, file), file, index, count,
+                                 shared, fake->process, frames);
+    default:
+        return xen_fake_dmabuf_mmap(fake, file, index, count, frames);
     }
-    return xen_gntalloc_mmap(gntalloc_of(fake, file), file, index, count,
-                             shared, fake->process, frames);
 }
 
 void xen_fake_munmap(XenFakeMachine *fake, uint32_t file, uint64_t index,
@@ -252,7 +355,7 @@ void xen_fake_munmap(XenFakeMachine *fake, uint32_t file, uint64_t index,
 
     if (fake->header->files[file].kind == XEN_FAKE_GNTDEV) {
         xen_gntdev_munmap(xen_fake_gntdev(fake, file), &host, index, count);
-    } else {
+    } else if (fake->header->files[file].kind == XEN_FAKE_GNTALLOC) {
         xen_gntalloc_munmap(gntalloc_of(fake, file), &host, file, index,
                             count, fake->process);
     }

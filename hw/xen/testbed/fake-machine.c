@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <sys/uio.h>
 
-#include "fake-machine.h"
+#include "fake-dmabuf.h"
 #include "grant-table.h"
 
 /* As Xen and Linux have them, but for the memory */
@@ -35,6 +35,7 @@ static const struct {
     { "gntdev-limit", offsetof(XenFakeConfig, gntdev_limit), UINT32_MAX },
     { "gntdev-slots", offsetof(XenFakeConfig, gntdev_slots), 1u << 23 },
     { "gntalloc-limit", offsetof(XenFakeConfig, gntalloc_limit), UINT32_MAX },
+    { "dmabuf", offsetof(XenFakeConfig, dmabuf), 2 },
 };
 
 /* Sizes */
@@ -173,10 +174,13 @@ static void release_file(XenFakeMachine *fake, uint32_t number)
     XenGntHost host = xen_fake_host(fake, file->domain);
 
     if (file->kind == XEN_FAKE_GNTDEV) {
+        xen_fake_dmabuf_gntdev_went(fake, number);
         xen_gntdev_release(xen_fake_gntdev(fake, number), &host);
-    } else {
+    } else if (file->kind == XEN_FAKE_GNTALLOC) {
         xen_gntalloc_release(xen_fake_gntalloc(fake, file->domain), &host,
                              number);
+    } else if (!xen_fake_dmabuf_went(fake, number)) {
+        return;
     }
     file->kind = XEN_FAKE_NONE;
 }
@@ -223,8 +227,8 @@ static bool is_ours(const XenFakeMachine *fake, int fd)
 {
     struct stat st;
 
-    return fstat(fd, &st) == 0 && st.st_dev == fake->dev &&
-           st.st_ino == fake->ino;
+    /* Not its device: see fstat() in fake-grants.c */
+    return fstat(fd, &st) == 0 && st.st_ino == fake->ino;
 }
 
 /* Be a process of the machine's */
@@ -643,7 +647,7 @@ static int open_file(XenFakeMachine *fake, uint32_t file, XenFakeKind kind,
         .kind = kind,
         .domain = domain,
     };
-    if (kind == XEN_FAKE_GNTDEV) {
+    if (kind == XEN_FAKE_GNTDEV || kind == XEN_FAKE_EXPORT) {
         XenGntdevConfig config = gntdev_config(&fake->header->config);
 
         xen_gntdev_open(xen_fake_gntdev(fake, file), &config);
@@ -651,25 +655,38 @@ static int open_file(XenFakeMachine *fake, uint32_t file, XenFakeKind kind,
     return fd;
 }
 
+int xen_fake_find_free(const XenFakeMachine *fake)
+{
+    uint32_t i;
+
+    for (i = 0; i < XEN_FAKE_FILES; i++) {
+        if (fake->header->files[i].kind == XEN_FAKE_NONE) {
+            return i;
+        }
+    }
+    return -ENFILE;
+}
+
+int xen_fake_open_locked(XenFakeMachine *fake, XenFakeKind kind,
+                         uint32_t domain, int flags)
+{
+    int file = xen_fake_find_free(fake);
+
+    return file < 0 ? file : open_file(fake, file, kind, domain, flags);
+}
+
 int xen_fake_open(XenFakeMachine *fake, XenFakeKind kind, domid_t domid,
                   int flags)
 {
-    uint32_t i;
-    int ret, domain;
+    int ret;
 
     ret = xen_fake_lock(fake);
     if (ret < 0) {
         return ret;
     }
-    domain = ret = xen_fake_domain(fake, domid);
+    ret = xen_fake_domain(fake, domid);
     if (ret >= 0) {
-        ret = -ENFILE;
-        for (i = 0; i < XEN_FAKE_FILES; i++) {
-            if (fake->header->files[i].kind == XEN_FAKE_NONE) {
-                ret = open_file(fake, i, kind, domain, flags);
-                break;
-            }
-        }
+        ret = xen_fake_open_locked(fake, kind, ret, flags);
     }
     xen_fake_unlock(fake);
     return ret;

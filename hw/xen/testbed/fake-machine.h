@@ -15,7 +15,8 @@
  *   memory_offset    what is in the frames, frame 0 first
  *   state_offset     a XenMachine: see machine.h
  *   gntalloc_offset  the domains' gntalloc devices: see gntalloc.h
- *   files_offset     the open files of gntdev devices: see gntdev.h
+ *   files_offset     the open files of gntdev devices: see gntdev.h; and
+ *                      dma-bufs: see fake-dmabuf.h
  *
  * Memory starts with Xen's own frame 0, then come the domains' grant tables,
  * "grant_frames" each: that of the domain in entry n of "domains" begins with
@@ -55,7 +56,7 @@
 #include "gntdev.h"
 
 /** XEN_FAKE_MAGIC: how the file begins: "XENFAKE" and a version */
-#define XEN_FAKE_MAGIC          "XENFAKE\1"
+#define XEN_FAKE_MAGIC          "XENFAKE\2"
 
 #define XEN_FAKE_DOMAINS        16u
 #define XEN_FAKE_FILES          32u
@@ -69,11 +70,18 @@
 
 /**
  * enum XenFakeKind - what is open
+ *
+ * @XEN_FAKE_EXPORT: a dma-buf of pages that gntdev has mapped
+ * @XEN_FAKE_MEMORY: a dma-buf of memory of the domain's
+ * @XEN_FAKE_IMPORT: no file: that gntdev has imported such a dma-buf
  */
 typedef enum XenFakeKind {
     XEN_FAKE_NONE,
     XEN_FAKE_GNTDEV,
     XEN_FAKE_GNTALLOC,
+    XEN_FAKE_EXPORT,
+    XEN_FAKE_MEMORY,
+    XEN_FAKE_IMPORT,
 } XenFakeKind;
 
 /**
@@ -85,6 +93,8 @@ typedef enum XenFakeKind {
  * @gntdev_limit: grants of a request
  * @gntdev_slots: grants that a file can have asked for
  * @gntalloc_limit: pages of a domain's gntalloc
+ * @dmabuf: what gntdev can do with dma-bufs: 0, nothing; 1, all; 2, what it can
+ *     in a PV domain: import
  */
 typedef struct XenFakeConfig {
     uint32_t pages;
@@ -93,6 +103,7 @@ typedef struct XenFakeConfig {
     uint32_t gntdev_limit;
     uint32_t gntdev_slots;
     uint32_t gntalloc_limit;
+    uint32_t dmabuf;
 } XenFakeConfig;
 
 /**
@@ -126,10 +137,17 @@ typedef struct XenFakeDomain {
  *
  * @kind: XenFakeKind
  * @domain: entry of its domain in domains
+ * @gntdev: of an export or import: the file that it was asked of, which is gone
+ *     if it is XEN_FAKE_FILES
+ * @number: likewise: the number of the descriptor, then
+ * @serial: likewise: the later, the larger
  */
 typedef struct XenFakeFile {
     uint32_t kind;
     uint32_t domain;
+    uint32_t gntdev;
+    uint32_t number;
+    uint64_t serial;
 } XenFakeFile;
 
 /**
@@ -180,7 +198,7 @@ typedef struct XenFakeMachine {
  * @path: the file; it is made if there is none
  * @settings: sizes for a new one: "NAME=N" words, separated by commas, where
  *     NAME is "pages", "grant-frames", "maptrack", "gntdev-limit",
- *     "gntdev-slots" or "gntalloc-limit"; or NULL
+ *     "gntdev-slots", "gntalloc-limit" or "dmabuf"; or NULL
  * @fake: where to store the way to it
  *
  * Returns: 0 or a negative errno value: -EINVAL for settings that cannot be,
@@ -238,6 +256,26 @@ int xen_fake_domain(XenFakeMachine *fake, domid_t domid);
  */
 int xen_fake_open(XenFakeMachine *fake, XenFakeKind kind, domid_t domid,
                   int flags);
+
+/**
+ * xen_fake_open_locked: the same for any kind of file
+ * @fake: the machine, locked
+ * @kind: what it is to be
+ * @domain: entry of its domain in the header
+ * @flags: O_CLOEXEC or 0
+ *
+ * Returns: a file descriptor or a negative errno value.
+ */
+int xen_fake_open_locked(XenFakeMachine *fake, XenFakeKind kind,
+                         uint32_t domain, int flags);
+
+/**
+ * xen_fake_find_free: find a file that there is not
+ * @fake: the machine, locked
+ *
+ * Returns: its number or -ENFILE.
+ */
+int xen_fake_find_free(const XenFakeMachine *fake);
 
 /**
  * xen_fake_file: which file a descriptor is

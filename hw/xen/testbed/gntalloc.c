@@ -235,6 +235,23 @@ int xen_gntalloc_alloc(XenGntalloc *alloc, const XenGntHost *host,
     return 0;
 }
 
+uint32_t xen_gntalloc_grant(XenGntalloc *alloc, const XenGntHost *host,
+                            domid_t domid, uint32_t frame)
+{
+    uint32_t ref = xen_grant_refs_take(refs_of(alloc));
+
+    if (ref) {
+        xen_grant_access(&table_of(host)[ref], domid, frame, false);
+    }
+    return ref;
+}
+
+void xen_gntalloc_end_grant(XenGntalloc *alloc, const XenGntHost *host,
+                            uint32_t ref)
+{
+    xen_grant_refs_end(refs_of(alloc), table_of(host), ref);
+}
+
 int xen_gntalloc_dealloc(XenGntalloc *alloc, const XenGntHost *host,
                          uint32_t file, uint64_t index, uint32_t count)
 {

@@ -98,6 +98,27 @@ int xen_gntalloc_alloc(XenGntalloc *alloc, const XenGntHost *host,
                        uint32_t count, uint64_t *index, uint32_t *refs);
 
 /**
+ * xen_gntalloc_grant: grant a page of the domain's that is not the device's
+ * @alloc: the device, which has the domain's references
+ * @host: the machine
+ * @domid: to whom, for writing, too
+ * @frame: the page
+ *
+ * Returns: the reference, or 0 when there is none left.
+ */
+uint32_t xen_gntalloc_grant(XenGntalloc *alloc, const XenGntHost *host,
+                            domid_t domid, uint32_t frame);
+
+/**
+ * xen_gntalloc_end_grant: end that, as soon as the peer has unmapped it
+ * @alloc: the device
+ * @host: the machine
+ * @ref: the reference
+ */
+void xen_gntalloc_end_grant(XenGntalloc *alloc, const XenGntHost *host,
+                            uint32_t ref);
+
+/**
  * xen_gntalloc_dealloc: DEALLOC_GREF
  * @alloc: the device
  * @host: the machine

@@ -527,3 +527,16 @@ uint32_t xen_gntdev_in_use(const XenGntdevFile *file)
 {
     return file->in_use;
 }
+
+uint32_t xen_gntdev_frames(const XenGntdevFile *file, uint32_t *frames,
+                           uint32_t max)
+{
+    uint32_t count = 0, i;
+
+    for (i = 0; i < file->fresh && count < max; i++) {
+        if (file->slots[i].state == XEN_GNTDEV_MAPPED) {
+            frames[count++] = file->slots[i].frame;
+        }
+    }
+    return count;
+}

@@ -264,4 +264,15 @@ XenGntdevState xen_gntdev_state(const XenGntdevFile *file, uint32_t slot);
  */
 uint32_t xen_gntdev_in_use(const XenGntdevFile *file);
 
+/**
+ * xen_gntdev_frames: which pages are mapped
+ * @file: the file
+ * @frames: where to store their numbers, those of the first slots first
+ * @max: how many there is room for
+ *
+ * Returns: how many there are, at most @max.
+ */
+uint32_t xen_gntdev_frames(const XenGntdevFile *file, uint32_t *frames,
+                           uint32_t max);
+
 #endif /* HW_XEN_TESTBED_GNTDEV_H */
