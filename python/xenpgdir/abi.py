@@ -21,10 +21,13 @@ FULL_PAGES, FULL_MAPPINGS, FULL_BUFFER = 1, 2, 3
 CAUSE_NONE, CAUSE_CALLER, CAUSE_GUEST, CAUSE_BUDGET, CAUSE_HOST = range(5)
 WRITABLE = 1
 GUEST_READS = 2
+DMABUF_WC = 1
+DMABUF_COHERENT = 2
 STATE_LIVE, STATE_RETIRING, STATE_REVOKED = range(3)
 
 REFS = POINTER(c_uint32)
 ADDRESS = POINTER(c_void_p)
+DESCRIPTOR = POINTER(c_int32)
 
 Map = CFUNCTYPE(c_int32, c_void_p, REFS, c_uint32, c_uint32, ADDRESS)
 Unmap = CFUNCTYPE(None, c_void_p, c_void_p, REFS, c_uint32)
@@ -33,6 +36,12 @@ Share = CFUNCTYPE(c_int32, c_void_p, c_uint32, c_uint32, REFS, ADDRESS)
 Unshare = CFUNCTYPE(None, c_void_p, c_void_p, REFS, c_uint32)
 Replace = CFUNCTYPE(c_int32, c_void_p, c_void_p, REFS, c_uint32, c_void_p)
 MapPage = CFUNCTYPE(c_int32, c_void_p, c_uint32, c_uint32, ADDRESS)
+DmabufExport = CFUNCTYPE(c_int32, c_void_p, REFS, c_uint32, c_uint32,
+                         DESCRIPTOR, REFS)
+DmabufInUse = CFUNCTYPE(c_int32, c_void_p, c_uint32)
+DmabufForget = CFUNCTYPE(None, c_void_p, c_uint32)
+DmabufImport = CFUNCTYPE(c_int32, c_void_p, c_int32, c_uint32, REFS)
+DmabufRelease = CFUNCTYPE(None, c_void_p, c_int32)
 Retired = CFUNCTYPE(None, c_void_p, c_int32)
 
 
@@ -40,7 +49,12 @@ class GrantOps(ctypes.Structure):
     """XenPgdirGrantOps"""
     _fields_ = [('size', c_uint32), ('map', Map), ('unmap', Unmap),
                 ('destroy', Destroy), ('share', Share), ('unshare', Unshare),
-                ('replace', Replace), ('map_page', MapPage)]
+                ('replace', Replace), ('map_page', MapPage),
+                ('dmabuf_export', DmabufExport),
+                ('dmabuf_in_use', DmabufInUse),
+                ('dmabuf_forget', DmabufForget),
+                ('dmabuf_import', DmabufImport),
+                ('dmabuf_release', DmabufRelease)]
 
 
 class Config(ctypes.Structure):
@@ -57,7 +71,8 @@ class Stats(ctypes.Structure):
         'pinned_pages', 'copy_pages', 'hits', 'misses', 'evictions',
         'revocations', 'failures', 'buffers', 'lost', 'shared_pages',
         'kept_pages', 'abandoned_pages', 'mappings', 'max_mappings',
-        'max_pages', 'copied_bytes', 'retiring')]
+        'max_pages', 'copied_bytes', 'retiring', 'dmabufs',
+        'dmabuf_pages')]
 
 
 class Error(ctypes.Structure):
@@ -89,9 +104,13 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     'mapper_full': (c_uint32, [HANDLE]),
     'mapper_trim': (None, [HANDLE]),
     'mapper_expire': (c_uint64, [HANDLE, c_uint64]),
+    'mapper_poll': (c_uint32, [HANDLE]),
     'buffer_new': (c_int32, [HANDLE, c_uint32, c_uint64, c_uint32, HANDLES]),
     'buffer_new_shared': (c_int32, [HANDLE, c_uint32, c_uint64, c_uint32,
                                     HANDLES]),
+    'buffer_new_imported': (c_int32, [HANDLE, c_uint32, c_uint64, c_int32,
+                                      c_uint32, HANDLES]),
+    'buffer_export': (c_int32, [HANDLE, c_uint32, DESCRIPTOR]),
     'buffer_ref': (HANDLE, [HANDLE]),
     'buffer_unref': (None, [HANDLE]),
     'buffer_revoke': (None, [HANDLE]),

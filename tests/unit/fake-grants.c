@@ -6,7 +6,10 @@
  */
 
 #include "qemu/osdep.h"
+#include <fcntl.h>
+#include <poll.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include "fake-grants.h"
 
 #define PAGE        ((size_t)XEN_PGDIR_PAGE_SIZE)
@@ -38,6 +41,12 @@ typedef struct FakeShare {
     uint32_t count;
     uint32_t first_ref;
 } FakeShare;
+
+/* @fd: the end of the pipe that is ours */
+typedef struct FakeDmabuf {
+    FakeMap *map;
+    int fd;
+} FakeDmabuf;
 
 static uint32_t pop(GArray *stack)
 {
@@ -74,6 +83,8 @@ FakeGrants *fake_grants_new(uint32_t pages)
     f->maps = g_hash_table_new_full(NULL, NULL, NULL, g_free);
     f->shares = g_hash_table_new_full(NULL, NULL, NULL, g_free);
     f->next_share_ref = FIRST_SHARE_REF;
+    f->dmabufs = g_hash_table_new_full(NULL, NULL, NULL, g_free);
+    f->imported = g_hash_table_new(NULL, NULL);
     return f;
 }
 
@@ -84,6 +95,10 @@ void fake_grants_free(FakeGrants *f)
     g_assert_cmpuint(f->shared_pages, ==, 0);
     g_hash_table_destroy(f->maps);
     g_hash_table_destroy(f->shares);
+    g_assert_cmpuint(f->exports, ==, 0);
+    g_hash_table_destroy(f->dmabufs);
+    g_assert_cmpuint(f->imports, ==, 0);
+    g_hash_table_destroy(f->imported);
     g_array_free(f->free_pages, TRUE);
     g_array_free(f->free_refs, TRUE);
     g_free(f->grants);
@@ -216,6 +231,24 @@ bool fake_grants_refuse_replace(FakeGrants *f, uint64_t nth, int32_t err)
     return pending;
 }
 
+bool fake_grants_refuse_export(FakeGrants *f, uint64_t nth, int32_t err)
+{
+    bool pending = f->refuse_export_in;
+
+    f->refuse_export_in = nth;
+    f->refuse_export_errno = err;
+    return pending;
+}
+
+bool fake_grants_refuse_import(FakeGrants *f, uint64_t nth, int32_t err)
+{
+    bool pending = f->refuse_import_in;
+
+    f->refuse_import_in = nth;
+    f->refuse_import_errno = err;
+    return pending;
+}
+
 void *fake_grants_shared_page(FakeGrants *f, uint32_t gref)
 {
     GHashTableIter iter;
@@ -344,6 +377,16 @@ static void account(FakeGrants *f, const FakeMap *map, int sign)
     f->max_live_pages = MAX(f->max_live_pages, f->live_pages);
 }
 
+static FakeMap *new_map(const uint32_t *refs, uint32_t count, bool writable)
+{
+    FakeMap *map = g_malloc0(sizeof(*map) + count * sizeof(*refs));
+
+    map->count = count;
+    map->writable = writable;
+    memcpy(map->refs, refs, count * sizeof(*refs));
+    return map;
+}
+
 static int32_t fake_map(void *opaque, const uint32_t *refs, uint32_t count,
                         uint32_t writable, void **addr)
 {
@@ -363,10 +406,7 @@ static int32_t fake_map(void *opaque, const uint32_t *refs, uint32_t count,
         return ret;
     }
 
-    map = g_malloc0(sizeof(*map) + count * sizeof(*refs));
-    map->count = count;
-    map->writable = writable;
-    memcpy(map->refs, refs, count * sizeof(*refs));
+    map = new_map(refs, count, writable);
     map->addr = map_pages(f, refs, count, writable);
     g_assert(g_hash_table_insert(f->maps, map->addr, map));
     f->mapped_pages += count;
@@ -484,6 +524,118 @@ static int32_t fake_replace(void *opaque, void *addr, const uint32_t *refs,
     return 0;
 }
 
+static int32_t fake_export(void *opaque, const uint32_t *refs, uint32_t count,
+                           uint32_t flags, int32_t *fd, uint32_t *id)
+{
+    FakeGrants *f = opaque;
+    FakeDmabuf *dmabuf;
+    int ends[2];
+    int32_t ret;
+
+    g_assert_cmpuint(f->destroyed, ==, 0);
+    g_assert_cmpuint(count, >, 0);
+    f->export_calls++;
+    f->export_flags = flags;
+    if (f->refuse_export_in && --f->refuse_export_in == 0) {
+        return f->refuse_export_errno;
+    }
+    ret = check(f, refs, count, true);
+    if (ret) {
+        return ret;
+    }
+    g_assert_cmpint(pipe2(ends, O_CLOEXEC), ==, 0);
+    dmabuf = g_new0(FakeDmabuf, 1);
+    dmabuf->map = new_map(refs, count, true);
+    dmabuf->fd = ends[0];
+    *fd = ends[1];
+    *id = f->next_id++;
+    g_hash_table_insert(f->dmabufs, GUINT_TO_POINTER(*id), dmabuf);
+    f->exports++;
+    account(f, dmabuf->map, 1);
+    return 0;
+}
+
+/* The pages are mapped until this is asked, as nobody tells us before */
+static int32_t fake_in_use(void *opaque, uint32_t id)
+{
+    FakeGrants *f = opaque;
+    FakeDmabuf *dmabuf = g_hash_table_lookup(f->dmabufs, GUINT_TO_POINTER(id));
+    struct pollfd events = { .events = POLLIN };
+
+    g_assert_nonnull(dmabuf);
+    g_assert_nonnull(dmabuf->map);
+    f->in_use_calls++;
+    events.fd = dmabuf->fd;
+    if (poll(&events, 1, 0) == 0) {
+        return 1;
+    }
+    account(f, dmabuf->map, -1);
+    g_clear_pointer(&dmabuf->map, g_free);
+    return 0;
+}
+
+/* What is in use still is no concern of the mapper's any more */
+static void fake_forget(void *opaque, uint32_t id)
+{
+    FakeGrants *f = opaque;
+    FakeDmabuf *dmabuf = g_hash_table_lookup(f->dmabufs, GUINT_TO_POINTER(id));
+
+    g_assert_cmpuint(f->destroyed, ==, 0);
+    g_assert_nonnull(dmabuf);
+    if (dmabuf->map) {
+        account(f, dmabuf->map, -1);
+        g_free(dmabuf->map);
+    }
+    close(dmabuf->fd);
+    f->exports--;
+    g_hash_table_remove(f->dmabufs, GUINT_TO_POINTER(id));
+}
+
+static int32_t fake_import(void *opaque, int32_t fd, uint32_t count,
+                           uint32_t *refs)
+{
+    FakeGrants *f = opaque;
+    struct stat st;
+    uint32_t i;
+
+    g_assert_cmpuint(f->destroyed, ==, 0);
+    g_assert_cmpint(fcntl(fd, F_GETFD), ==, FD_CLOEXEC);
+    g_assert_false(g_hash_table_contains(f->imported, GINT_TO_POINTER(fd)));
+    f->import_calls++;
+    if (f->refuse_import_in && --f->refuse_import_in == 0) {
+        return f->refuse_import_errno;
+    }
+    g_assert_cmpint(fstat(fd, &st), ==, 0);
+    if (S_ISREG(st.st_mode) && st.st_size != count * PAGE) {
+        return -EINVAL;
+    }
+    for (i = 0; i < count; i++) {
+        refs[i] = f->next_share_ref++;
+    }
+    g_hash_table_insert(f->imported, GINT_TO_POINTER(fd),
+                        GUINT_TO_POINTER(count));
+    f->imports++;
+    f->shared_pages += count;
+    if (f->on_share) {
+        f->on_share(f, refs, count, f->hook_opaque);
+    }
+    return 0;
+}
+
+static void fake_release(void *opaque, int32_t fd)
+{
+    FakeGrants *f = opaque;
+    gpointer count = g_hash_table_lookup(f->imported, GINT_TO_POINTER(fd));
+
+    g_assert_cmpuint(f->destroyed, ==, 0);
+    g_assert_nonnull(count);
+    g_assert_cmpint(fcntl(fd, F_GETFD), ==, FD_CLOEXEC);
+    f->release_calls++;
+    f->imports--;
+    f->shared_pages -= GPOINTER_TO_UINT(count);
+    g_hash_table_remove(f->imported, GINT_TO_POINTER(fd));
+}
+
 static void fake_destroy(void *opaque)
 {
     FakeGrants *f = opaque;
@@ -502,4 +654,9 @@ const XenPgdirGrantOps fake_grants_ops = {
     .share = fake_share,
     .unshare = fake_unshare,
     .replace = fake_replace,
+    .dmabuf_export = fake_export,
+    .dmabuf_in_use = fake_in_use,
+    .dmabuf_forget = fake_forget,
+    .dmabuf_import = fake_import,
+    .dmabuf_release = fake_release,
 };

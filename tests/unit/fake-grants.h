@@ -8,6 +8,9 @@
  * gone faults when touched.  Misuse (an unmap that matches no map, a count
  * beyond the limit) fails an assertion at once.
  *
+ * A dma-buf of its pages is one end of a pipe: the other end tells when the
+ * last descriptor of it is closed.  What is imported can be any descriptor.
+ *
  * Copyright (c) 2026 The Xen PV display and sound for QEMU authors
  */
 
@@ -39,7 +42,15 @@ typedef void (*FakeGrantsHook)(FakeGrants *f, const uint32_t *refs,
  * @share_calls: calls of share, refused ones included
  * @read_only_shares: of these, those for reading alone
  * @unshare_calls: calls of unshare
- * @shared_pages: pages of the host's that are shared now
+ * @shared_pages: pages of the host's that are shared now, those of dma-bufs
+ *     among them
+ * @export_calls: calls of dmabuf_export, refused ones included
+ * @export_flags: those of the last one
+ * @exports: dma-bufs that were not forgotten
+ * @in_use_calls: calls of dmabuf_in_use
+ * @import_calls: calls of dmabuf_import, refused ones included
+ * @release_calls: calls of dmabuf_release
+ * @imports: dma-bufs that are imported now
  * @max_count: references that one call may take; more fail an assertion,
  *     as the mapper was told.  0 means any number.
  * @limit_pages: with more pages mapped than this, map answers -ENOSPC.
@@ -71,6 +82,13 @@ struct FakeGrants {
     uint64_t read_only_shares;
     uint64_t unshare_calls;
     uint64_t shared_pages;
+    uint64_t export_calls;
+    uint32_t export_flags;
+    uint64_t exports;
+    uint64_t in_use_calls;
+    uint64_t import_calls;
+    uint64_t release_calls;
+    uint64_t imports;
 
     uint32_t max_count;
     uint64_t limit_pages;
@@ -101,6 +119,13 @@ struct FakeGrants {
     int32_t refuse_replace_errno;
     GHashTable *shares;
     uint32_t next_share_ref;
+    GHashTable *dmabufs;        /* by id: those that are exported */
+    uint32_t next_id;
+    uint64_t refuse_export_in;
+    int32_t refuse_export_errno;
+    GHashTable *imported;       /* by descriptor */
+    uint64_t refuse_import_in;
+    int32_t refuse_import_errno;
 };
 
 /** fake_grants_ops: operations of a mapper; its opaque is the FakeGrants */
@@ -167,6 +192,12 @@ bool fake_grants_refuse_share(FakeGrants *f, uint64_t nth, int32_t err);
  *     1 it unmaps, but does not replace
  */
 bool fake_grants_refuse_replace(FakeGrants *f, uint64_t nth, int32_t err);
+
+/** fake_grants_refuse_export: the same for calls of dmabuf_export */
+bool fake_grants_refuse_export(FakeGrants *f, uint64_t nth, int32_t err);
+
+/** fake_grants_refuse_import: the same for calls of dmabuf_import */
+bool fake_grants_refuse_import(FakeGrants *f, uint64_t nth, int32_t err);
 
 /**
  * fake_grants_shared_page: the guest's view of a page that the host shares

@@ -235,6 +235,9 @@ int32_t xen_grant_buffer_copy(XenPgdirBuffer *buffer, uint64_t offset,
     int32_t ret;
 
     if (buffer->share) {
+        if (!buffer->share->addr) {
+            return xen_grant_share_unmapped(buffer->mapper);
+        }
         memcpy(to ? to : buffer->share->addr + offset,
                to ? buffer->share->addr + offset : from, length);
         return 0;

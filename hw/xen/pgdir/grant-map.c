@@ -165,16 +165,24 @@ static void direct_evict(XenPgdirMapper *mapper, uint32_t count)
     }
 }
 
+/* Whether pages more fit beside those that are pinned */
+static bool fits(const XenPgdirMapper *mapper, const XenGrantPool *pool,
+                 uint32_t count)
+{
+    return pool->pinned + count <= mapper->config.max_pages;
+}
+
 static int32_t pool_make_room(XenPgdirMapper *mapper, XenGrantPool *pool,
                               uint32_t count)
 {
-    uint64_t wanted = pool->pages + count;
+    uint64_t wanted;
 
     /* Ask first: a window that cannot fit must not cost the others */
-    if (pool != &mapper->shared &&
-        pool->pinned + count > mapper->config.max_pages) {
+    if (pool != &mapper->shared && !fits(mapper, pool, count) &&
+        !(xen_grant_dmabuf_collect(mapper) && fits(mapper, pool, count))) {
         return xen_grant_mapper_full(mapper, XEN_PGDIR_FULL_PAGES);
     }
+    wanted = pool->pages + count;
     if (pool == &mapper->direct) {
         direct_evict(mapper, count);
     } else if (wanted > mapper->config.max_pages) {
@@ -193,11 +201,19 @@ int32_t xen_grant_mapper_make_room(XenPgdirMapper *mapper)
 {
     while (mapper->mappings >= mapper->config.max_mappings) {
         if (!pool_evict(mapper, &mapper->direct, 1) &&
-            !pool_evict(mapper, &mapper->copies, 1)) {
+            !pool_evict(mapper, &mapper->copies, 1) &&
+            !xen_grant_dmabuf_collect(mapper)) {
             return xen_grant_mapper_full(mapper, XEN_PGDIR_FULL_MAPPINGS);
         }
     }
     return 0;
+}
+
+int32_t xen_grant_mapper_make_pages(XenPgdirMapper *mapper, uint32_t count)
+{
+    int32_t ret = pool_make_room(mapper, &mapper->direct, count);
+
+    return ret ? ret : xen_grant_mapper_make_room(mapper);
 }
 
 /*
@@ -208,8 +224,8 @@ int32_t xen_grant_mapper_make_room(XenPgdirMapper *mapper)
  * no more than one, after as many pages have gone as are wanted: what a bad
  * reference costs stays bounded.
  */
-static bool map_may_retry(XenPgdirMapper *mapper, int32_t error, uint32_t count,
-                          bool *doubted)
+bool xen_grant_mapper_may_retry(XenPgdirMapper *mapper, int32_t error,
+                                uint32_t count, bool *doubted)
 {
     if (error == -EINVAL && !*doubted) {
         *doubted = true;
@@ -256,7 +272,7 @@ static int32_t map_pages(XenPgdirMapper *mapper, const uint32_t *refs,
             return 0;
         }
         mapper->stats.failures++;
-    } while (map_may_retry(mapper, ret, count, &doubted));
+    } while (xen_grant_mapper_may_retry(mapper, ret, count, &doubted));
 
     mapper->full = 0;
     if (ret > 0) {
@@ -317,6 +333,9 @@ static int32_t view_memory(XenPgdirBuffer *buffer, const XenGrantKey *key,
     int32_t ret;
 
     if (pool == &mapper->shared) {
+        if (!buffer->share->addr) {
+            return xen_grant_share_unmapped(mapper);
+        }
         *addr = buffer->share->addr + (size_t)key->first * XEN_PGDIR_PAGE_SIZE;
         return 0;
     }
@@ -474,7 +493,7 @@ int32_t xen_grant_buffer_own(XenPgdirBuffer *buffer, uint32_t page,
     return 0;
 }
 
-static bool any_pinned(const XenPgdirBuffer *buffer)
+bool xen_grant_buffer_is_pinned(const XenPgdirBuffer *buffer)
 {
     GList *link;
 
@@ -497,7 +516,8 @@ void xen_grant_view_unpin(XenPgdirView *view)
         return;
     }
     lru_push(view);
-    if (G_UNLIKELY(view->buffer->on_idle) && !any_pinned(view->buffer)) {
+    if (G_UNLIKELY(view->buffer->on_idle) &&
+        !xen_grant_buffer_is_pinned(view->buffer)) {
         /* It may free the buffer and the view */
         view->buffer->on_idle(view->buffer);
     }
@@ -516,6 +536,7 @@ void xen_grant_buffer_init(XenPgdirBuffer *buffer, XenPgdirMapper *mapper,
     buffer->own = NULL;
     buffer->own_pages = 0;
     buffer->owner_link.data = buffer;
+    buffer->dmabuf = NULL;
     g_queue_init(&buffer->views);
 }
 
@@ -557,6 +578,7 @@ void xen_grant_buffer_revoke(XenPgdirBuffer *buffer)
         }
     }
     drop_own(buffer);
+    xen_grant_dmabuf_detach(buffer);
     if (buffer->share) {
         xen_grant_share_unref(buffer->mapper, buffer->share);
         buffer->share = NULL;
@@ -592,6 +614,7 @@ XenPgdirMapper *xen_grant_mapper_new(const XenPgdirGrantOps *ops, void *opaque,
     pool_init(&mapper->shared);
     g_queue_init(&mapper->owners);
     g_queue_init(&mapper->kept);
+    g_queue_init(&mapper->dmabufs);
     g_queue_init(&mapper->retiring);
     mapper->error.message = mapper->message;
     return mapper;
@@ -610,6 +633,7 @@ void xen_grant_mapper_unref(XenPgdirMapper *mapper)
     }
     /* Whatever was mapped belonged to a buffer, and those had references */
     xen_grant_share_clear(mapper);
+    xen_grant_dmabuf_clear(mapper);
     g_hash_table_destroy(mapper->views);
     if (mapper->ops.destroy) {
         mapper->ops.destroy(mapper->opaque);
@@ -637,6 +661,8 @@ void xen_grant_mapper_stats(const XenPgdirMapper *mapper, XenPgdirStats *stats)
     stats->kept_pages = mapper->kept_pages;
     stats->abandoned_pages = mapper->abandoned_pages;
     stats->mappings = mapper->mappings;
+    stats->dmabufs = mapper->dmabufs.length;
+    stats->dmabuf_pages = mapper->dmabuf_pages;
     stats->max_mappings = mapper->config.max_mappings;
     stats->max_pages = mapper->config.max_pages;
     stats->retiring = mapper->retiring.length;

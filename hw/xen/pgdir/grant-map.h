@@ -54,7 +54,7 @@ typedef struct XenGrantPool {
  * @shared: views that lie in memory that the host shares.  They cost
  *     nothing, and so are never refused.
  * @mappings: areas of memory that all of that takes: one for each view that
- *     is not in @shared, and one for each share
+ *     is not in @shared, one for each share, and one for each dma-buf
  * @owners: buffers of which the operation map_page has mapped pages, least
  *     recently used first
  * @own_pages: these pages
@@ -63,6 +63,9 @@ typedef struct XenGrantPool {
  * @kept_pages: pages of the others
  * @abandoned_pages: pages of those that were given up
  * @full: which limit the last -ENOSPC was for, see xen_pgdir_mapper_full()
+ * @dmabufs: dma-bufs of the guest's pages (struct XenGrantDmabuf) that may be
+ *     in use.  Their pages count in @direct, as pinned ones.
+ * @dmabuf_pages: these pages
  * @retiring: buffers that are to be revoked when their last view goes
  * @error: of the last failure; its message is @message
  */
@@ -85,6 +88,8 @@ struct XenPgdirMapper {
     uint64_t kept_pages;
     uint64_t abandoned_pages;
     uint32_t full;
+    GQueue dmabufs;
+    uint64_t dmabuf_pages;
     GQueue retiring;
     XenPgdirError error;
     char message[128];
@@ -93,7 +98,10 @@ struct XenPgdirMapper {
 /**
  * struct XenGrantShare - pages of the host's that it shares with the guest
  *
- * @addr, @refs, @pages: as the share operation said
+ * @addr, @refs, @pages: as the share operation said; @addr is NULL for the
+ *     pages of a dma-buf
+ * @dmabuf: a descriptor of that, or -1
+ * @dev, @ino: what it is; @ino is 0 if that cannot be told
  * @writable: by the guest
  * @users: the buffer whose pages they are, and views that outlived it
  * @link: in XenPgdirMapper.kept, while nobody uses them
@@ -102,10 +110,28 @@ typedef struct XenGrantShare {
     uint8_t *addr;
     uint32_t *refs;
     uint32_t pages;
+    int dmabuf;
+    uint64_t dev;
+    uint64_t ino;
     bool writable;
     uint32_t users;
     GList link;
 } XenGrantShare;
+
+/**
+ * struct XenGrantDmabuf - a dma-buf of a buffer's pages
+ *
+ * @id: as the export operation said
+ * @pages: how many
+ * @buffer: whose pages they are, or NULL after revocation
+ * @link: in XenPgdirMapper.dmabufs
+ */
+typedef struct XenGrantDmabuf {
+    uint32_t id;
+    uint32_t pages;
+    XenPgdirBuffer *buffer;
+    GList link;
+} XenGrantDmabuf;
 
 /**
  * struct XenPgdirBuffer - a buffer; owns its views
@@ -121,6 +147,7 @@ typedef struct XenGrantShare {
  *     if it has mapped none
  * @own_pages: how many it has mapped
  * @owner_link: in XenPgdirMapper.owners, while it has
+ * @dmabuf: a dma-buf of it that may be in use, or NULL
  * @size: bytes
  * @live: it was not revoked, and does not retire
  * @shared: the pages are the host's
@@ -141,6 +168,7 @@ struct XenPgdirBuffer {
     uint8_t **own;
     uint32_t own_pages;
     GList owner_link;
+    XenGrantDmabuf *dmabuf;
     GQueue views;
     uint64_t size;
     uint32_t refcount;
@@ -250,6 +278,24 @@ int32_t xen_grant_mapper_full(XenPgdirMapper *mapper, uint32_t limit);
  */
 int32_t xen_grant_mapper_make_room(XenPgdirMapper *mapper);
 
+/**
+ * xen_grant_mapper_make_pages: make room for one more mapping of @count pages,
+ *     which will be pinned
+ *
+ * Returns: as xen_grant_mapper_make_room().
+ */
+int32_t xen_grant_mapper_make_pages(XenPgdirMapper *mapper, uint32_t count);
+
+/**
+ * xen_grant_mapper_may_retry: whether a map that failed may succeed once more
+ *     idle views have gone, and if so, have them go
+ * @error: how it failed
+ * @count: pages that were to be mapped
+ * @doubted: false at first
+ */
+bool xen_grant_mapper_may_retry(XenPgdirMapper *mapper, int32_t error,
+                                uint32_t count, bool *doubted);
+
 /** xen_grant_mapper_unmap_pages: undo that, and other mappings */
 void xen_grant_mapper_unmap_pages(XenPgdirMapper *mapper, void *addr,
                                   const uint32_t *refs, uint32_t count);
@@ -282,6 +328,9 @@ void xen_grant_buffer_init_shared(XenPgdirBuffer *buffer,
  * Returns: whether something is pinned.
  */
 bool xen_grant_buffer_drop_idle(XenPgdirBuffer *buffer);
+
+/** xen_grant_buffer_is_pinned: whether somebody holds a view of it */
+bool xen_grant_buffer_is_pinned(const XenPgdirBuffer *buffer);
 
 /** xen_grant_buffer_revoke: unmap all of it, see xen-pgdir.h */
 void xen_grant_buffer_revoke(XenPgdirBuffer *buffer);
@@ -375,11 +424,13 @@ int32_t xen_grant_buffer_copy(XenPgdirBuffer *buffer, uint64_t offset,
 
 /**
  * xen_grant_share_room: whether the host may share @pages more
+ * @import: those of a dma-buf
  *
  * Returns: 0; -EOPNOTSUPP; or -ENOSPC when what is in use already leaves no
  * room in the budget.
  */
-int32_t xen_grant_share_room(XenPgdirMapper *mapper, uint32_t pages);
+int32_t xen_grant_share_room(XenPgdirMapper *mapper, uint32_t pages,
+                             bool import);
 
 /**
  * xen_grant_share_get: get zeroed pages that are shared with the guest
@@ -393,6 +444,22 @@ int32_t xen_grant_share_room(XenPgdirMapper *mapper, uint32_t pages);
 int32_t xen_grant_share_get(XenPgdirMapper *mapper, uint32_t pages,
                             bool writable, XenGrantShare **share);
 
+/**
+ * xen_grant_share_import: share the pages of a dma-buf with the guest
+ * @mapper: its cache; xen_grant_share_room() said yes
+ * @pages: how many it has
+ * @fd: a descriptor of it
+ * @share: where to store them
+ *
+ * Returns: 0, -EBADF, -EMFILE, -ENOSPC, -ENOMEM, or what the import operation
+ * returned.
+ */
+int32_t xen_grant_share_import(XenPgdirMapper *mapper, uint32_t pages, int fd,
+                               XenGrantShare **share);
+
+/** xen_grant_share_unmapped: say that the pages of a dma-buf are not mapped */
+int32_t xen_grant_share_unmapped(XenPgdirMapper *mapper);
+
 /** xen_grant_share_ref: take one more reference */
 XenGrantShare *xen_grant_share_ref(XenGrantShare *share);
 
@@ -401,5 +468,21 @@ void xen_grant_share_unref(XenPgdirMapper *mapper, XenGrantShare *share);
 
 /** xen_grant_share_clear: unshare what nobody uses: the mapper goes */
 void xen_grant_share_clear(XenPgdirMapper *mapper);
+
+/**
+ * xen_grant_dmabuf_collect: find dma-bufs that are no longer in use
+ *
+ * Returns: whether there were any.
+ */
+bool xen_grant_dmabuf_collect(XenPgdirMapper *mapper);
+
+/** xen_grant_dmabuf_in_use: whether the buffer has a dma-buf that is */
+bool xen_grant_dmabuf_in_use(XenPgdirBuffer *buffer);
+
+/** xen_grant_dmabuf_detach: the buffer goes; its dma-buf may stay */
+void xen_grant_dmabuf_detach(XenPgdirBuffer *buffer);
+
+/** xen_grant_dmabuf_clear: forget all of them: the mapper goes */
+void xen_grant_dmabuf_clear(XenPgdirMapper *mapper);
 
 #endif /* HW_XEN_PGDIR_GRANT_MAP_H */

@@ -12,38 +12,50 @@
  * Ranges that are too small for what the guest wants next are given up, but
  * are not forgotten: these, too, are bounded, for as long as the mapper lives.
  *
+ * Pages of a dma-buf that was imported are the same, but that they are good for
+ * that dma-buf alone.
+ *
  * Copyright (c) 2026 The Xen PV display and sound for QEMU authors
  */
 
 #include "qemu/osdep.h"
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
 #include "grant-map.h"
 
-static int32_t share_new(XenPgdirMapper *mapper, uint32_t pages, bool writable,
+/* Grant what @wanted says; its references and its address are made */
+static int32_t share_new(XenPgdirMapper *mapper, const XenGrantShare *wanted,
                          XenGrantShare **share)
 {
-    g_autofree uint32_t *refs = g_try_new(uint32_t, pages);
-    void *addr;
+    g_autofree uint32_t *refs = g_try_new(uint32_t, wanted->pages);
+    bool import = wanted->dmabuf >= 0;
+    void *addr = NULL;
     int32_t ret;
 
     if (!refs) {
         return xen_grant_mapper_no_memory(mapper);
     }
-    ret = mapper->ops.share(mapper->opaque, pages, writable, refs, &addr);
+    ret = import ? mapper->ops.dmabuf_import(mapper->opaque, wanted->dmabuf,
+                                             wanted->pages, refs)
+                 : mapper->ops.share(mapper->opaque, wanted->pages,
+                                     wanted->writable, refs, &addr);
     if (ret) {
         mapper->full = 0;
         return ret > 0 ?
             xen_grant_mapper_fail(mapper, -EIO, XEN_PGDIR_CAUSE_CALLER,
-                                  "the share operation returned %" PRId32,
-                                  ret) :
+                                  "the %s operation returned %" PRId32,
+                                  import ? "import" : "share", ret) :
             xen_grant_mapper_fail(mapper, ret, XEN_PGDIR_CAUSE_HOST,
-                                  "cannot share %" PRIu32 " pages: %s", pages,
-                                  g_strerror(-ret));
+                                  "cannot %s %" PRIu32 " pages: %s",
+                                  import ? "import a dma-buf of" : "share",
+                                  wanted->pages, g_strerror(-ret));
     }
-    *share = g_new0(XenGrantShare, 1);
+    *share = g_new(XenGrantShare, 1);
+    **share = *wanted;
     (*share)->addr = addr;
     (*share)->refs = g_steal_pointer(&refs);
-    (*share)->pages = pages;
-    (*share)->writable = writable;
     (*share)->link.data = *share;
     mapper->mappings++;
     return 0;
@@ -54,23 +66,31 @@ static void share_free(XenPgdirMapper *mapper, XenGrantShare *share)
 {
     g_queue_unlink(&mapper->kept, &share->link);
     mapper->kept_pages -= share->pages;
-    mapper->ops.unshare(mapper->opaque, share->addr, share->refs, share->pages);
+    if (share->dmabuf >= 0) {
+        mapper->ops.dmabuf_release(mapper->opaque, share->dmabuf);
+        close(share->dmabuf);
+    } else {
+        mapper->ops.unshare(mapper->opaque, share->addr, share->refs,
+                            share->pages);
+    }
     mapper->mappings--;
     g_free(share->refs);
     g_free(share);
 }
 
-/* Kinds of shares: which guest may write to them */
-#define SHARE_READ  1u
-#define SHARE_WRITE 2u
-
-static uint32_t kind_of(bool writable)
+/* Whether an idle share is what is wanted, but for its size */
+static bool is_alike(const XenGrantShare *share, const XenGrantShare *wanted)
 {
-    return writable ? SHARE_WRITE : SHARE_READ;
+    if (wanted->dmabuf < 0) {
+        return share->dmabuf < 0 && share->writable == wanted->writable;
+    }
+    return share->dmabuf >= 0 && wanted->ino && share->ino == wanted->ino &&
+           share->dev == wanted->dev;
 }
 
-/* The smallest idle share of @least to @most pages, of these kinds, or NULL */
-static XenGrantShare *find_kept(XenPgdirMapper *mapper, uint32_t kinds,
+/* The smallest idle share of @least to @most pages, or NULL; @wanted or any */
+static XenGrantShare *find_kept(XenPgdirMapper *mapper,
+                                const XenGrantShare *wanted,
                                 uint64_t least, uint64_t most)
 {
     XenGrantShare *found = NULL;
@@ -79,7 +99,7 @@ static XenGrantShare *find_kept(XenPgdirMapper *mapper, uint32_t kinds,
     for (link = mapper->kept.head; link; link = link->next) {
         XenGrantShare *share = link->data;
 
-        if ((kinds & kind_of(share->writable)) &&
+        if ((!wanted || is_alike(share, wanted)) &&
             share->pages >= least && share->pages <= most &&
             (!found || share->pages < found->pages)) {
             found = share;
@@ -91,8 +111,7 @@ static XenGrantShare *find_kept(XenPgdirMapper *mapper, uint32_t kinds,
 /* Give the smallest idle share up; returns whether that was possible */
 static bool give_up(XenPgdirMapper *mapper)
 {
-    XenGrantShare *share = find_kept(mapper, SHARE_READ | SHARE_WRITE, 1,
-                                     UINT32_MAX);
+    XenGrantShare *share = find_kept(mapper, NULL, 1, UINT32_MAX);
 
     if (!share ||
         mapper->abandoned_pages + share->pages > mapper->config.max_pages) {
@@ -109,12 +128,15 @@ static bool has_room(const XenPgdirMapper *mapper, uint32_t pages)
            mapper->config.max_pages;
 }
 
-int32_t xen_grant_share_room(XenPgdirMapper *mapper, uint32_t pages)
+int32_t xen_grant_share_room(XenPgdirMapper *mapper, uint32_t pages,
+                             bool import)
 {
-    if (!mapper->ops.share) {
+    if (import ? !mapper->ops.dmabuf_import : !mapper->ops.share) {
         return xen_grant_mapper_fail(mapper, -EOPNOTSUPP,
                                      XEN_PGDIR_CAUSE_CALLER,
-                                     "the mapper cannot share pages");
+                                     "the mapper cannot %s",
+                                     import ? "import dma-bufs"
+                                            : "share pages");
     }
     if (mapper->shared_pages + pages > mapper->config.max_pages) {
         return xen_grant_mapper_full(mapper, XEN_PGDIR_FULL_PAGES);
@@ -123,13 +145,13 @@ int32_t xen_grant_share_room(XenPgdirMapper *mapper, uint32_t pages)
 }
 
 /* Pages that were never the guest's, at the cost of idle ones if need be */
-static int32_t share_more(XenPgdirMapper *mapper, uint32_t pages, bool writable,
+static int32_t share_more(XenPgdirMapper *mapper, const XenGrantShare *wanted,
                           XenGrantShare **share)
 {
     int32_t ret;
 
     while (true) {
-        ret = has_room(mapper, pages)
+        ret = has_room(mapper, wanted->pages)
               ? xen_grant_mapper_make_room(mapper)
               : xen_grant_mapper_full(mapper, XEN_PGDIR_FULL_PAGES);
         if (ret == 0) {
@@ -139,37 +161,97 @@ static int32_t share_more(XenPgdirMapper *mapper, uint32_t pages, bool writable,
             return ret;
         }
     }
-    ret = share_new(mapper, pages, writable, share);
+    ret = share_new(mapper, wanted, share);
     if (ret == 0) {
-        mapper->shared_pages += pages;
+        mapper->shared_pages += wanted->pages;
     }
     return ret;
+}
+
+static void take_kept(XenPgdirMapper *mapper, XenGrantShare *kept)
+{
+    g_queue_unlink(&mapper->kept, &kept->link);
+    mapper->kept_pages -= kept->pages;
+    mapper->shared_pages += kept->pages;
+    kept->users = 1;
 }
 
 int32_t xen_grant_share_get(XenPgdirMapper *mapper, uint32_t pages,
                             bool writable, XenGrantShare **share)
 {
-    uint32_t kind = kind_of(writable);
-    XenGrantShare *kept = find_kept(mapper, kind, pages, 2ull * pages);
-    int32_t ret;
+    const XenGrantShare wanted = {
+        .pages = pages,
+        .dmabuf = -1,
+        .writable = writable,
+        .users = 1,
+    };
+    XenGrantShare *kept = find_kept(mapper, &wanted, pages, 2ull * pages);
 
     if (!kept && !has_room(mapper, pages)) {
-        kept = find_kept(mapper, kind, pages, UINT32_MAX);
+        kept = find_kept(mapper, &wanted, pages, UINT32_MAX);
     }
-    if (kept) {
-        g_queue_unlink(&mapper->kept, &kept->link);
-        mapper->kept_pages -= kept->pages;
-        mapper->shared_pages += kept->pages;
-        memset(kept->addr, 0, (size_t)pages * XEN_PGDIR_PAGE_SIZE);
-        *share = kept;
-    } else {
-        ret = share_more(mapper, pages, writable, share);
-        if (ret) {
-            return ret;
-        }
+    if (!kept) {
+        return share_more(mapper, &wanted, share);
     }
-    (*share)->users = 1;
+    take_kept(mapper, kept);
+    memset(kept->addr, 0, (size_t)pages * XEN_PGDIR_PAGE_SIZE);
+    *share = kept;
     return 0;
+}
+
+/* What a dma-buf is, whatever descriptor it has */
+static bool identify(int fd, XenGrantShare *wanted)
+{
+    struct statfs fs;
+    struct stat st;
+
+    if (fstat(fd, &st) < 0 || fstatfs(fd, &fs) < 0) {
+        return false;
+    }
+    wanted->dev = st.st_dev;
+    /* There all of them are one inode: those of Linux before 5.3, too */
+    wanted->ino = fs.f_type == ANON_INODE_FS_MAGIC ? 0 : st.st_ino;
+    return true;
+}
+
+/*
+ * The kernel finds what was imported by the number of its descriptor, so that
+ * has to be ours, and to stay open
+ */
+int32_t xen_grant_share_import(XenPgdirMapper *mapper, uint32_t pages, int fd,
+                               XenGrantShare **share)
+{
+    XenGrantShare wanted = { .pages = pages, .writable = true, .users = 1 };
+    int32_t ret;
+
+    if (!identify(fd, &wanted)) {
+        return xen_grant_mapper_fail(mapper, -errno, XEN_PGDIR_CAUSE_CALLER,
+                                     "cannot look at descriptor %d: %s", fd,
+                                     g_strerror(errno));
+    }
+    *share = find_kept(mapper, &wanted, pages, pages);
+    if (*share) {
+        take_kept(mapper, *share);
+        return 0;
+    }
+    wanted.dmabuf = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    if (wanted.dmabuf < 0) {
+        return xen_grant_mapper_fail(mapper, -errno, XEN_PGDIR_CAUSE_HOST,
+                                     "cannot duplicate descriptor %d: %s", fd,
+                                     g_strerror(errno));
+    }
+    ret = share_more(mapper, &wanted, share);
+    if (ret) {
+        close(wanted.dmabuf);
+    }
+    return ret;
+}
+
+int32_t xen_grant_share_unmapped(XenPgdirMapper *mapper)
+{
+    return xen_grant_mapper_fail(mapper, -EOPNOTSUPP, XEN_PGDIR_CAUSE_CALLER,
+                                 "the pages are those of a dma-buf, which the "
+                                 "library does not map");
 }
 
 XenGrantShare *xen_grant_share_ref(XenGrantShare *share)

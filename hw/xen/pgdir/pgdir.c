@@ -59,6 +59,9 @@ int32_t xen_pgdir_mapper_new(const XenPgdirGrantOps *ops, void *opaque,
         return -EINVAL;
     }
     if (!o.map || !o.unmap || !o.share != !o.unshare ||
+        !o.dmabuf_export != !o.dmabuf_in_use ||
+        !o.dmabuf_export != !o.dmabuf_forget ||
+        !o.dmabuf_import != !o.dmabuf_release ||
         !c.max_pages || !c.max_buffer_pages) {
         return -EINVAL;
     }
@@ -317,25 +320,21 @@ static void chain_fill(XenPgdirChain *chain, const uint32_t *refs,
     }
 }
 
-int32_t xen_pgdir_buffer_new_shared(XenPgdirMapper *mapper, uint32_t dir_ref,
-                                    uint64_t size, uint32_t flags,
-                                    XenPgdirBuffer **buffer)
+/* @fd: the dma-buf whose pages they are to be; or NULL: pages of our own */
+static int32_t buffer_new_shared(XenPgdirMapper *mapper, uint32_t dir_ref,
+                                 uint64_t size, bool guest_writes,
+                                 const int32_t *fd, XenPgdirBuffer **buffer)
 {
-    bool guest_writes = !(flags & XEN_PGDIR_GUEST_READS);
     XenGrantShare *share;
     XenPgdirChain chain;
     uint32_t pages = 0;
     int32_t ret;
 
-    ret = check_flags(mapper, flags, XEN_PGDIR_GUEST_READS);
-    if (ret) {
-        return ret;
-    }
     ret = count_pages(mapper, size, &pages);
     if (ret) {
         return ret;
     }
-    ret = xen_grant_share_room(mapper, pages);
+    ret = xen_grant_share_room(mapper, pages, fd != NULL);
     if (ret) {
         return ret;
     }
@@ -346,7 +345,8 @@ int32_t xen_pgdir_buffer_new_shared(XenPgdirMapper *mapper, uint32_t dir_ref,
         return ret;
     }
     /* Nothing can fail once the guest sees the first reference */
-    ret = xen_grant_share_get(mapper, pages, guest_writes, &share);
+    ret = fd ? xen_grant_share_import(mapper, pages, *fd, &share)
+             : xen_grant_share_get(mapper, pages, guest_writes, &share);
     if (ret == 0) {
         chain_fill(&chain, share->refs, pages);
     }
@@ -359,6 +359,28 @@ int32_t xen_pgdir_buffer_new_shared(XenPgdirMapper *mapper, uint32_t dir_ref,
     (*buffer)->shared = true;
     xen_grant_buffer_init_shared(*buffer, mapper, pages, share);
     return 0;
+}
+
+int32_t xen_pgdir_buffer_new_shared(XenPgdirMapper *mapper, uint32_t dir_ref,
+                                    uint64_t size, uint32_t flags,
+                                    XenPgdirBuffer **buffer)
+{
+    int32_t ret = check_flags(mapper, flags, XEN_PGDIR_GUEST_READS);
+
+    return ret ? ret
+               : buffer_new_shared(mapper, dir_ref, size,
+                                   !(flags & XEN_PGDIR_GUEST_READS), NULL,
+                                   buffer);
+}
+
+int32_t xen_pgdir_buffer_new_imported(XenPgdirMapper *mapper, uint32_t dir_ref,
+                                      uint64_t size, int32_t fd,
+                                      uint32_t flags, XenPgdirBuffer **buffer)
+{
+    int32_t ret = check_flags(mapper, flags, 0);
+
+    return ret ? ret : buffer_new_shared(mapper, dir_ref, size, true, &fd,
+                                         buffer);
 }
 
 XenPgdirBuffer *xen_pgdir_buffer_ref(XenPgdirBuffer *buffer)

@@ -101,10 +101,20 @@ struct xengntdev_handle;
 #define XEN_PGDIR_GUEST_READS   2u
 
 /*
+ * XEN_PGDIR_DMABUF_...: flags of xen_pgdir_buffer_export(), of which one may be
+ * set: have the pages backed by memory that dma_alloc_wc() or
+ * dma_alloc_coherent() of Linux would return, for devices that want that.  A
+ * kernel without CONFIG_XEN_GRANT_DMA_ALLOC ignores them.
+ */
+#define XEN_PGDIR_DMABUF_WC       1u
+#define XEN_PGDIR_DMABUF_COHERENT 2u
+
+/*
  * XEN_PGDIR_STATE_...: of a buffer
  *
  * LIVE: it can be looked at.
- * RETIRING: only views that are held go on: xen_pgdir_buffer_retire().
+ * RETIRING: only views and dma-bufs that are held go on:
+ *     xen_pgdir_buffer_retire().
  * REVOKED: the guest has its pages back: xen_pgdir_buffer_revoke().
  */
 #define XEN_PGDIR_STATE_LIVE     0u
@@ -129,9 +139,10 @@ typedef struct XenPgdirView XenPgdirView;
 /**
  * typedef XenPgdirRetired - a buffer that was to retire is revoked now
  * @opaque: from xen_pgdir_buffer_retire()
- * @status: 0 when the last view was let go; -ETIMEDOUT when
- *     xen_pgdir_mapper_expire() and -ECANCELED when xen_pgdir_buffer_revoke()
- *     took the pages before that
+ * @status: 0 when the last view was let go and the dma-buf closed; -ETIMEDOUT
+ *     when xen_pgdir_mapper_expire() and -ECANCELED when
+ *     xen_pgdir_buffer_revoke() took the pages before that.  A dma-buf that was
+ *     not closed by then still has them.
  *
  * It may call any function of the library.
  */
@@ -179,6 +190,27 @@ typedef void (*XenPgdirRetired)(void *opaque, int32_t status);
  *     or to copy.  No view looks at it, so it may be where the process has the
  *     guest's memory anyway, and takes no area of memory.  Otherwise as @map,
  *     and undone by @unmap.  May be NULL: @map is used for that, too.
+ * @dmabuf_export: map @count references for writing, as one dma-buf, and store
+ *     a descriptor of it in @fd, which becomes the caller's, and in @id a
+ *     number by which the next two find it.  @flags are those of
+ *     xen_pgdir_buffer_export().  All or nothing, and errors as those of @map,
+ *     but that @count may exceed XenPgdirConfig.max_map_count; -EOPNOTSUPP says
+ *     that the kernel makes no dma-bufs of grants.  May be NULL, and then
+ *     xen_pgdir_buffer_export() fails.
+ * @dmabuf_in_use: whether the pages of a dma-buf are still mapped: 1 until the
+ *     last descriptor of it, in whatever process, and whatever else uses it is
+ *     gone, and then 0.  Must not wait.  NULL if and only if @dmabuf_export is.
+ * @dmabuf_forget: called once for each dma-buf, after @dmabuf_in_use has
+ *     returned 0 or before @destroy: @id is not used any more.  The dma-buf
+ *     stays what it is.  Cannot fail.  NULL if and only if @dmabuf_export is.
+ * @dmabuf_import: grant the pages of the dma-buf @fd, which has @count of them,
+ *     to the foreign domain, for reading and writing, and store the references
+ *     in @refs.  All or nothing.  Returns 0 or a negative errno value.  @fd is
+ *     the library's, and stays open until @dmabuf_release.  May be NULL, and
+ *     then xen_pgdir_buffer_new_imported() fails.
+ * @dmabuf_release: undo one @dmabuf_import: @fd is the same as there.  Pages
+ *     that the foreign domain still has mapped must not be freed until it lets
+ *     go of them.  Cannot fail.  NULL if and only if @dmabuf_import is.
  *
  * No operation may call the library for the same mapper.  @destroy is called
  * by whatever function drops the last reference.
@@ -198,17 +230,26 @@ typedef struct XenPgdirGrantOps {
                        uint32_t count, void *copy);
     int32_t (*map_page)(void *opaque, uint32_t ref, uint32_t writable,
                         void **addr);
+    int32_t (*dmabuf_export)(void *opaque, const uint32_t *refs,
+                             uint32_t count, uint32_t flags, int32_t *fd,
+                             uint32_t *id);
+    int32_t (*dmabuf_in_use)(void *opaque, uint32_t id);
+    void (*dmabuf_forget)(void *opaque, uint32_t id);
+    int32_t (*dmabuf_import)(void *opaque, int32_t fd, uint32_t count,
+                             uint32_t *refs);
+    void (*dmabuf_release)(void *opaque, int32_t fd);
 } XenPgdirGrantOps;
 
 /**
  * struct XenPgdirConfig - limits of a mapper
  *
  * @size: sizeof(XenPgdirConfig)
- * @max_pages: the budget: how many data pages may be mapped at once.
- *     Mappings that nobody pins are kept until the budget wants them.
+ * @max_pages: the budget: how many data pages may be mapped at once, by views
+ *     and in dma-bufs.  Mappings that nobody pins are kept until the budget
+ *     wants them.
  *     Host copies (including those left by revoked views) and shared pages
- *     (including those kept for the guest's next shared buffer) each have
- *     their own budget, also of @max_pages.
+ *     (including those kept for the guest's next shared buffer, and those of
+ *     imported dma-bufs) each have their own budget, also of @max_pages.
  * @max_buffer_pages: the largest buffer, in data pages; larger ones are
  *     refused before their directory is read.
  * @max_map_count: how many references one call of @map may take.  0 means
@@ -216,7 +257,8 @@ typedef struct XenPgdirGrantOps {
  *     more pages are host copies (see xen_pgdir_view_is_copy()).
  * @max_mappings: how many areas of the process's memory all of that may take
  *     at once: one for each mapping, for each host copy and for each range of
- *     shared pages.  Those that nobody pins are given up, the oldest first,
+ *     shared pages; and each dma-buf, which takes none, but a descriptor,
+ *     counts as one.  Those that nobody pins are given up, the oldest first,
  *     before one more is refused.  Beside them there are, while a directory
  *     is read, that one page, or, while a shared buffer is made, all pages of
  *     its directory.  0 means XEN_PGDIR_MAX_MAPPINGS.  Where views can be host
@@ -237,7 +279,7 @@ typedef struct XenPgdirConfig {
  * @unmap_calls: calls of the unmap operation, directories included
  * @dir_pages: directory pages that were mapped, copied and unmapped
  * @mapped_pages: data pages mapped now
- * @pinned_pages: data pages mapped now and pinned by a view
+ * @pinned_pages: data pages mapped now and pinned by a view or a dma-buf
  * @copy_pages: pages of host copies held now by views
  * @hits: windows that were found in the cache
  * @misses: windows that were not: all but those of shared buffers had to be
@@ -260,6 +302,9 @@ typedef struct XenPgdirConfig {
  * @max_pages: the budget of pages
  * @copied_bytes: what was copied into views that are host copies
  * @retiring: buffers that retire now
+ * @dmabufs: dma-bufs of the guest's pages that were still in use when that was
+ *     asked last, those of buffers that were revoked among them
+ * @dmabuf_pages: their pages; @mapped_pages and @pinned_pages have them, too
  */
 typedef struct XenPgdirStats {
     uint64_t map_calls;
@@ -283,6 +328,8 @@ typedef struct XenPgdirStats {
     uint64_t max_pages;
     uint64_t copied_bytes;
     uint64_t retiring;
+    uint64_t dmabufs;
+    uint64_t dmabuf_pages;
 } XenPgdirStats;
 
 /**
@@ -434,11 +481,25 @@ void xen_pgdir_mapper_trim(XenPgdirMapper *mapper);
  *
  * Each buffer whose deadline is not after @now is revoked, and its function
  * called with -ETIMEDOUT.  The library has no clock and no thread: its caller
- * sets a timer.
+ * sets a timer.  Before that it does what xen_pgdir_mapper_poll() does.
  *
  * Returns: the next deadline, or UINT64_MAX if there is none.
  */
 uint64_t xen_pgdir_mapper_expire(XenPgdirMapper *mapper, uint64_t now);
+
+/**
+ * xen_pgdir_mapper_poll: look which dma-bufs were closed
+ * @mapper: the mapper
+ *
+ * The pages of those that were are no longer charged, and buffers that were to
+ * retire, and that nobody holds any more, are revoked: their functions are
+ * called, with 0.  It does not wait.  Linux tells nobody when a dma-buf goes,
+ * so who waits for that calls this every few milliseconds.  Functions that lack
+ * room in a budget look by themselves, but call no function of the caller's.
+ *
+ * Returns: how many dma-bufs are still in use.
+ */
+uint32_t xen_pgdir_mapper_poll(XenPgdirMapper *mapper);
 
 /**
  * xen_pgdir_buffer_new: walk a directory and make a buffer of it
@@ -496,6 +557,87 @@ int32_t xen_pgdir_buffer_new_shared(XenPgdirMapper *mapper, uint32_t dir_ref,
                                     XenPgdirBuffer **buffer);
 
 /**
+ * xen_pgdir_buffer_new_imported: share the pages of a dma-buf with the guest
+ * @mapper: the domain that granted the directory and gets the pages
+ * @dir_ref: reference of the first directory page, granted for writing
+ * @size: bytes of the buffer, as for xen_pgdir_buffer_new()
+ * @fd: a descriptor of the dma-buf, which stays the caller's.  The dma-buf is
+ *     as large as the data pages of the buffer, and its memory is RAM of this
+ *     domain's.
+ * @flags: 0
+ * @buffer: where to store the new buffer; its one reference is the caller's
+ *
+ * As xen_pgdir_buffer_new_shared(), the backend's allocation of
+ * xen/io/displif.h (be-alloc), but the pages are those of the dma-buf: what the
+ * guest draws can be shown, or encoded, by the device that the memory is for,
+ * and is copied by nobody.  The guest may read and write them, and sees what is
+ * in them: clear them before.
+ *
+ * The library does not map them: views, and reading and writing through the
+ * buffer, fail with -EOPNOTSUPP.  Map the dma-buf itself.
+ *
+ * The pages stay shared when the buffer is revoked, and charged to the guest,
+ * as those of other shared buffers do, and the library keeps a descriptor of
+ * the dma-buf.  A next buffer of the same dma-buf has the same references.  So
+ * give a guest few dma-bufs, and the same ones again.  Only the end of the
+ * mapper, or a next shared buffer for which there is no room, unshares them.
+ * Even then the guest may have them mapped, and nobody can tell: do not use the
+ * memory for what this guest must not see.
+ *
+ * Needs Linux 4.19 with CONFIG_XEN_GNTDEV_DMABUF; before Linux 5.3 dma-bufs
+ * cannot be told from one another, so that none is found again.
+ *
+ * Returns: 0; -EOPNOTSUPP without an import operation or in such a kernel;
+ * -EBADF for an @fd that is none; -EMFILE; otherwise as
+ * xen_pgdir_buffer_new_shared().
+ */
+int32_t xen_pgdir_buffer_new_imported(XenPgdirMapper *mapper, uint32_t dir_ref,
+                                      uint64_t size, int32_t fd,
+                                      uint32_t flags, XenPgdirBuffer **buffer);
+
+/**
+ * xen_pgdir_buffer_export: make a dma-buf of a buffer's pages
+ * @buffer: the buffer, made with XEN_PGDIR_WRITABLE: whoever holds a dma-buf
+ *     may write to it
+ * @flags: 0, XEN_PGDIR_DMABUF_WC or XEN_PGDIR_DMABUF_COHERENT
+ * @fd: where to store the descriptor, which is the caller's; it has FD_CLOEXEC
+ *
+ * For a GPU, a compositor or an encoder that reads the guest's pages itself.
+ * All pages of the buffer are mapped by one call, whatever max_map_count is,
+ * and charged to max_pages as those of a view that is held; so may be views of
+ * the buffer beside it.  It is up to the device whether it can use pages that
+ * lie anywhere.  The guest may change them at any time.
+ *
+ * They stay mapped until the last descriptor is closed, by whatever process got
+ * one, and until devices that were given it let go; the library has none, and
+ * nobody can take the pages away.  Therefore:
+ *
+ * - xen_pgdir_buffer_retire() also waits for that.  Use it when the guest
+ *   destroys the buffer (XENDISPL_OP_DBUF_DESTROY of xen/io/displif.h, after
+ *   whose response the guest frees its pages), and answer when @retired is
+ *   called.
+ * - xen_pgdir_buffer_revoke(), and the last xen_pgdir_buffer_unref(), revoke
+ *   the buffer, but not the dma-buf.  Its pages stay charged until it is gone:
+ *   XenPgdirStats.dmabuf_pages.
+ *
+ * xen_pgdir_mapper_poll() looks whether it is.  A dma-buf outlives its mapper
+ * if it must, and is nobody's then.  There is at most one for a buffer at a
+ * time: duplicate its descriptor for a second user.
+ *
+ * Needs Linux 4.19 with CONFIG_XEN_GNTDEV_DMABUF, in a domain that is not PV
+ * (an Arm, PVH or HVM domain; a classic dom0 of x86 is PV).
+ *
+ * Returns: 0; -EOPNOTSUPP for a shared buffer, without an export operation, or
+ * where the kernel has none; -EINVAL for other @flags, or references that
+ * cannot be mapped; -EACCES for a read-only buffer; -EALREADY for one whose
+ * dma-buf is in use; -ESTALE unless the buffer is LIVE; -ENOSPC when what is
+ * pinned leaves no room in a budget; -EMFILE; -ENOMEM; or what the export
+ * operation returned.
+ */
+int32_t xen_pgdir_buffer_export(XenPgdirBuffer *buffer, uint32_t flags,
+                                int32_t *fd);
+
+/**
  * xen_pgdir_buffer_ref: take one more reference
  * @buffer: the buffer
  *
@@ -521,12 +663,14 @@ void xen_pgdir_buffer_unref(XenPgdirBuffer *buffer);
  * twice does nothing.
  *
  * The pages of a shared buffer are not the guest's, and a view of them stays
- * what it is.  What becomes of them says xen_pgdir_buffer_new_shared().
+ * what it is.  What becomes of them says xen_pgdir_buffer_new_shared().  Nor
+ * can pages be taken from a dma-buf: see xen_pgdir_buffer_export().
  */
 void xen_pgdir_buffer_revoke(XenPgdirBuffer *buffer);
 
 /**
- * xen_pgdir_buffer_retire: revoke a buffer when its last view goes
+ * xen_pgdir_buffer_retire: revoke a buffer when its last view goes, and its
+ *     dma-buf
  * @buffer: the buffer
  * @deadline: when xen_pgdir_mapper_expire() revokes it all the same, in any
  *     clock and unit of the caller's; UINT64_MAX for never
@@ -540,7 +684,8 @@ void xen_pgdir_buffer_revoke(XenPgdirBuffer *buffer);
  * the guest's pages, and xen_pgdir_view_sync() and xen_pgdir_view_flush() work.
  * What nobody looks at is unmapped at once, and the rest when the last view is
  * let go: by xen_pgdir_view_unref(), which then calls @retired.  The backend
- * answers the guest there.
+ * answers the guest there.  If the buffer has a dma-buf, and that is closed
+ * later, xen_pgdir_mapper_poll() or xen_pgdir_mapper_expire() calls it.
  *
  * The buffer keeps itself alive meanwhile: the caller may drop its reference.
  *
@@ -570,7 +715,8 @@ int32_t xen_pgdir_buffer_is_writable(const XenPgdirBuffer *buffer);
  * xen_pgdir_buffer_is_shared: whether the pages are the host's
  * @buffer: the buffer
  *
- * Returns: 1 if it was made by xen_pgdir_buffer_new_shared(), else 0.
+ * Returns: 1 if it was made by xen_pgdir_buffer_new_shared() or
+ * xen_pgdir_buffer_new_imported(), else 0.
  */
 int32_t xen_pgdir_buffer_is_shared(const XenPgdirBuffer *buffer);
 
@@ -627,9 +773,10 @@ uint32_t xen_pgdir_buffer_pages(const XenPgdirBuffer *buffer);
  * operation, and as long as it is held it is the same view, with one more
  * reference.  A miss maps exactly the pages of the window, in one call.
  *
- * Returns: 0; -EINVAL for a window outside the pages; -ESTALE unless the
- * buffer is LIVE; -ENOSPC when what is pinned leaves no room in a budget;
- * -ENOMEM; or what the map operation returned.
+ * Returns: 0; -EINVAL for a window outside the pages; -ESTALE unless the buffer
+ * is LIVE; -ENOSPC when what is pinned leaves no room in a budget; -ENOMEM;
+ * -EOPNOTSUPP if the pages are those of an imported dma-buf; or what the map
+ * operation returned.
  */
 int32_t xen_pgdir_buffer_view(XenPgdirBuffer *buffer, uint64_t offset,
                               uint64_t length, XenPgdirView **view,
