@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * dma-bufs: the real libxengnttab over a model of what Linux's gntdev does with
- * them
+ * them, and the page-directory helper over that
  *
  * Copyright (c) 2026 The Xen PV display and sound for QEMU authors
  */
@@ -10,9 +10,11 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 #include "../../hw/xen/testbed/fake-dmabuf.h"
 #include "gnttab-fixture.h"
+#include "hw/xen/xen-pgdir.h"
 
 #define PAGES       10
 #define NOT_YET     4711
@@ -81,6 +83,20 @@ static xengnttab_handle *open_guest(void)
     g_assert_nonnull(guest);
     return guest;
 }
+
+static uint32_t open_files(void)
+{
+    g_autoptr(GDir) dir = g_dir_open("/proc/self/fd", 0, NULL);
+    uint32_t count = 0;
+
+    g_assert_nonnull(dir);
+    while (g_dir_read_name(dir)) {
+        count++;
+    }
+    return count;
+}
+
+/* The library alone */
 
 static int export(Fixture *f, uint32_t count, const uint32_t *refs)
 {
@@ -287,6 +303,325 @@ static void test_pv(Fixture *f, gconstpointer data)
     xengntshr_unshare(f->shr, pages, PAGES);
 }
 
+/* The helper */
+
+/* What the guest shares: pages, and a directory that may name them */
+typedef struct Shared {
+    uint8_t *pages;
+    uint32_t refs[PAGES];
+    uint32_t *dir;
+    uint32_t dir_ref;
+} Shared;
+
+static void make_shared(Fixture *f, Shared *s)
+{
+    s->pages = share(f, PAGES, s->refs, true);
+    s->dir = (uint32_t *)share(f, 1, &s->dir_ref, true);
+    memset(s->dir, 0, PAGE);
+    memcpy(s->dir + 1, s->refs, sizeof(s->refs));
+}
+
+static void end_shared(Fixture *f, Shared *s)
+{
+    xengntshr_unshare(f->shr, s->pages, PAGES);
+    xengntshr_unshare(f->shr, s->dir, 1);
+}
+
+static XenPgdirMapper *open_mapper(void)
+{
+    static const XenPgdirConfig limits = { sizeof(limits), 3 * PAGES, PAGES };
+    XenPgdirMapper *mapper = NULL;
+
+    g_assert_cmpint(xen_pgdir_mapper_open(GUEST, &limits, &mapper), ==, 0);
+    return mapper;
+}
+
+static XenPgdirStats stats_of(const XenPgdirMapper *mapper)
+{
+    XenPgdirStats stats;
+
+    xen_pgdir_mapper_stats(mapper, &stats, sizeof(stats));
+    return stats;
+}
+
+static XenPgdirBuffer *open_buffer(XenPgdirMapper *mapper, const Shared *s,
+                                   uint32_t pages)
+{
+    XenPgdirBuffer *buffer = NULL;
+
+    g_assert_cmpint(xen_pgdir_buffer_new(mapper, s->dir_ref, pages * PAGE,
+                                         XEN_PGDIR_WRITABLE, &buffer), ==, 0);
+    return buffer;
+}
+
+static int32_t buffer_export(XenPgdirBuffer *buffer)
+{
+    int32_t fd = -1;
+
+    g_assert_cmpint(xen_pgdir_buffer_export(buffer, 0, &fd), ==, 0);
+    g_assert_cmpint(fcntl(fd, F_GETFD), ==, FD_CLOEXEC);
+    return fd;
+}
+
+static void test_pgdir_export(Fixture *f, gconstpointer data)
+{
+    XenPgdirMapper *mapper = open_mapper();
+    uint32_t files = open_files();
+    Shared s;
+    XenPgdirBuffer *buffer;
+    int fd;
+
+    make_shared(f, &s);
+    buffer = open_buffer(mapper, &s, PAGES);
+    fd = buffer_export(buffer);
+    g_assert_cmpuint(nr_mapped(f), ==, PAGES);
+    g_assert_cmpuint(device_reads(f, fd, 9), ==, 9);
+    set_number(s.pages, 9, 1);
+    g_assert_cmpuint(device_reads(f, fd, 9), ==, 1);
+    g_assert_cmpuint(xen_pgdir_mapper_poll(mapper), ==, 1);
+    xen_pgdir_buffer_unref(buffer);
+    g_assert_cmpuint(nr_mapped(f), ==, PAGES);
+    g_assert_cmpuint(stats_of(mapper).dmabuf_pages, ==, PAGES);
+    close(fd);
+    g_assert_cmpuint(xen_pgdir_mapper_poll(mapper), ==, 0);
+    g_assert_cmpuint(nr_mapped(f), ==, 0);
+    g_assert_cmpuint(open_files(), ==, files);
+    xen_pgdir_mapper_unref(mapper);
+    end_shared(f, &s);
+}
+
+/* None is taken for another, whatever number its descriptor has */
+static void test_pgdir_numbers(Fixture *f, gconstpointer data)
+{
+    XenPgdirMapper *mapper = open_mapper();
+    Shared s;
+    XenPgdirBuffer *small, *large;
+    int fd, held;
+
+    make_shared(f, &s);
+    small = open_buffer(mapper, &s, 3);
+    large = open_buffer(mapper, &s, PAGES);
+    fd = buffer_export(small);
+    held = fcntl(fd, F_DUPFD_CLOEXEC, fd + 10);
+    close(fd);
+    fd = buffer_export(large);
+    g_assert_cmpuint(stats_of(mapper).dmabuf_pages, ==, 3 + PAGES);
+    close(held);
+    g_assert_cmpuint(xen_pgdir_mapper_poll(mapper), ==, 1);
+    g_assert_cmpuint(stats_of(mapper).dmabuf_pages, ==, PAGES);
+    held = buffer_export(small);
+    close(fd);
+    g_assert_cmpuint(xen_pgdir_mapper_poll(mapper), ==, 1);
+    g_assert_cmpuint(stats_of(mapper).dmabuf_pages, ==, 3);
+    g_assert_cmpuint(nr_mapped(f), ==, 3);
+    close(held);
+    g_assert_cmpuint(xen_pgdir_mapper_poll(mapper), ==, 0);
+    xen_pgdir_buffer_unref(small);
+    xen_pgdir_buffer_unref(large);
+    xen_pgdir_mapper_unref(mapper);
+    end_shared(f, &s);
+}
+
+static void set_status(void *opaque, int32_t status)
+{
+    *(int32_t *)opaque = status;
+}
+
+static void test_pgdir_retire(Fixture *f, gconstpointer data)
+{
+    XenPgdirMapper *mapper = open_mapper();
+    int32_t status = NOT_YET;
+    Shared s;
+    XenPgdirBuffer *buffer;
+    pid_t child;
+    int fd;
+
+    make_shared(f, &s);
+    buffer = open_buffer(mapper, &s, PAGES);
+    fd = buffer_export(buffer);
+    child = start_child(f, do_nothing, NULL);
+    close(fd);
+    g_assert_cmpint(xen_pgdir_buffer_retire(buffer, UINT64_MAX, set_status,
+                                            &status), ==, 0);
+    xen_pgdir_buffer_unref(buffer);
+    g_assert_cmpuint(xen_pgdir_mapper_poll(mapper), ==, 1);
+    g_assert_cmpint(status, ==, NOT_YET);
+    kill_child(child);
+    g_assert_cmpuint(xen_pgdir_mapper_poll(mapper), ==, 0);
+    g_assert_cmpint(status, ==, 0);
+    g_assert_cmpuint(nr_mapped(f), ==, 0);
+    xen_pgdir_mapper_unref(mapper);
+    end_shared(f, &s);
+}
+
+/* The mapper, and with it the device's file, goes before */
+static void test_pgdir_orphan(Fixture *f, gconstpointer data)
+{
+    uint32_t files = open_files();
+    XenPgdirMapper *mapper = open_mapper();
+    Shared s;
+    XenPgdirBuffer *buffer;
+    int fd;
+
+    make_shared(f, &s);
+    buffer = open_buffer(mapper, &s, PAGES);
+    fd = buffer_export(buffer);
+    xen_pgdir_buffer_unref(buffer);
+    xen_pgdir_mapper_unref(mapper);
+    g_assert_cmpuint(open_files(), ==, files + 1);
+    g_assert_cmpuint(nr_mapped(f), ==, PAGES);
+    g_assert_cmpuint(device_reads(f, fd, 5), ==, 5);
+    close(fd);
+    g_assert_cmpuint(nr_mapped(f), ==, 0);
+    end_shared(f, &s);
+}
+
+static XenPgdirError error_of(const XenPgdirMapper *mapper)
+{
+    XenPgdirError error;
+
+    xen_pgdir_mapper_error(mapper, &error, sizeof(error));
+    return error;
+}
+
+/* A bad grant is told from a kernel that has no dma-bufs of grants */
+static void test_pgdir_kernels(Fixture *f, gconstpointer data)
+{
+    bool none = strstr(data, "dmabuf=0");
+    bool pv = strstr(data, "dmabuf=2");
+    XenPgdirMapper *mapper = open_mapper();
+    XenPgdirBuffer *buffer = NULL;
+    int32_t fd = NOT_YET;
+    int memory = new_memory(f, PAGES);
+    Shared s;
+
+    make_shared(f, &s);
+    s.dir[3] = 60000;
+    buffer = open_buffer(mapper, &s, PAGES);
+    g_assert_cmpint(xen_pgdir_buffer_export(buffer, 0, &fd), ==,
+                    none || pv ? -EOPNOTSUPP : -EINVAL);
+    g_assert_cmpuint(error_of(mapper).cause, ==,
+                     none || pv ? XEN_PGDIR_CAUSE_HOST : XEN_PGDIR_CAUSE_GUEST);
+    g_assert_cmpint(fd, ==, NOT_YET);
+    xen_pgdir_buffer_unref(buffer);
+
+    g_assert_cmpint(xen_pgdir_buffer_new_imported(mapper, s.dir_ref,
+                                                  PAGES * PAGE, memory, 0,
+                                                  &buffer), ==,
+                    none ? -EOPNOTSUPP : 0);
+    if (!none) {
+        xen_pgdir_buffer_unref(buffer);
+    }
+    close(memory);
+    xen_pgdir_mapper_unref(mapper);
+    end_shared(f, &s);
+}
+
+/* As many descriptors as it takes are not there: nothing stays mapped */
+static void test_pgdir_descriptors(Fixture *f, gconstpointer data)
+{
+    XenPgdirMapper *mapper = open_mapper();
+    struct rlimit limit, less;
+    XenPgdirBuffer *buffer;
+    int32_t fd = NOT_YET, ret;
+    uint32_t files, i;
+    int next;
+    Shared s;
+
+    make_shared(f, &s);
+    buffer = open_buffer(mapper, &s, PAGES);
+    files = open_files();
+    next = dup(STDERR_FILENO);
+    close(next);
+    g_assert_cmpint(getrlimit(RLIMIT_NOFILE, &limit), ==, 0);
+    less = limit;
+    for (i = 0; i < 3; i++) {
+        /* The kernel's own, the caller's, and what keeps the number */
+        less.rlim_cur = next + i;
+        g_assert_cmpint(setrlimit(RLIMIT_NOFILE, &less), ==, 0);
+        ret = xen_pgdir_buffer_export(buffer, 0, &fd);
+        g_assert_cmpint(setrlimit(RLIMIT_NOFILE, &limit), ==, 0);
+        g_assert_cmpint(ret, ==, -EMFILE);
+        g_assert_cmpint(fd, ==, NOT_YET);
+        g_assert_cmpuint(nr_mapped(f), ==, 0);
+        g_assert_cmpuint(open_files(), ==, files);
+    }
+    close(buffer_export(buffer));
+    xen_pgdir_buffer_unref(buffer);
+    xen_pgdir_mapper_unref(mapper);
+    end_shared(f, &s);
+}
+
+/* What the guest draws is in the dma-buf */
+static void test_pgdir_import(Fixture *f, gconstpointer data)
+{
+    int fd = new_memory(f, PAGES);
+    uint8_t *ours = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE,
+                         MAP_SHARED, fd, 0);
+    XenPgdirMapper *mapper = open_mapper();
+    XenPgdirBuffer *buffer = NULL;
+    xengnttab_handle *guest = open_guest();
+    uint32_t before = dom0_refs(f), refs[PAGES], i;
+    uint8_t *theirs = NULL;
+    Shared s;
+
+    g_assert_true(ours != MAP_FAILED);
+    make_shared(f, &s);
+    for (i = 0; i < 3; i++) {
+        memset(s.dir + 1, 0, sizeof(refs));
+        g_assert_cmpint(xen_pgdir_buffer_new_imported(mapper, s.dir_ref,
+                                                      PAGES * PAGE, fd, 0,
+                                                      &buffer), ==, 0);
+        g_assert_cmpuint(dom0_refs(f), ==, before + PAGES);
+        if (i == 0) {
+            memcpy(refs, s.dir + 1, sizeof(refs));
+            theirs = xengnttab_map_domain_grant_refs(guest, PAGES, DOM0,
+                                                     refs,
+                                                     PROT_READ | PROT_WRITE);
+            g_assert_nonnull(theirs);
+        }
+        g_assert_cmpmem(refs, sizeof(refs), s.dir + 1, sizeof(refs));
+        set_number(theirs, 4, i);
+        g_assert_cmpuint(number_at(ours, 4), ==, i);
+        xen_pgdir_buffer_unref(buffer);
+    }
+    munmap(ours, PAGES * PAGE);
+    close(fd);
+    xen_pgdir_mapper_unref(mapper);
+    /* The guest has the pages, and Linux keeps them until it has not */
+    g_assert_cmpuint(number_at(theirs, 4), ==, 2);
+    g_assert_cmpuint(dom0_refs(f), ==, before + PAGES);
+    g_assert_cmpint(xengnttab_unmap(guest, theirs, PAGES), ==, 0);
+    g_assert_cmpuint(dom0_refs(f), ==, before);
+    g_assert_cmpint(xengnttab_close(guest), ==, 0);
+    end_shared(f, &s);
+}
+
+/* What there is no room for any more is released */
+static void test_pgdir_import_many(Fixture *f, gconstpointer data)
+{
+    XenPgdirMapper *mapper = open_mapper();
+    uint32_t before = dom0_refs(f), files = open_files(), i;
+    XenPgdirBuffer *buffer = NULL;
+    Shared s;
+    int fd;
+
+    make_shared(f, &s);
+    for (i = 0; i < 4; i++) {
+        fd = new_memory(f, PAGES);
+        g_assert_cmpint(xen_pgdir_buffer_new_imported(mapper, s.dir_ref,
+                                                      PAGES * PAGE, fd, 0,
+                                                      &buffer), ==, 0);
+        xen_pgdir_buffer_unref(buffer);
+        close(fd);
+        g_assert_cmpuint(dom0_refs(f), ==, before + MIN(i + 1, 3) * PAGES);
+        g_assert_cmpuint(open_files(), ==, files + MIN(i + 1, 3));
+    }
+    xen_pgdir_mapper_unref(mapper);
+    g_assert_cmpuint(dom0_refs(f), ==, before);
+    end_shared(f, &s);
+}
+
 static const struct {
     const char *name;
     void (*func)(Fixture *f, gconstpointer data);
@@ -299,6 +634,16 @@ static const struct {
     { "gnttab-dmabuf/export-process", test_export_process, config },
     { "gnttab-dmabuf/import", test_import, config },
     { "gnttab-dmabuf/pv", test_pv, config_pv },
+    { "pgdir-dmabuf-ops/export", test_pgdir_export, config },
+    { "pgdir-dmabuf-ops/numbers", test_pgdir_numbers, config },
+    { "pgdir-dmabuf-ops/retire", test_pgdir_retire, config },
+    { "pgdir-dmabuf-ops/orphan", test_pgdir_orphan, config },
+    { "pgdir-dmabuf-ops/kernel-all", test_pgdir_kernels, config },
+    { "pgdir-dmabuf-ops/kernel-none", test_pgdir_kernels, "dmabuf=0" },
+    { "pgdir-dmabuf-ops/kernel-pv", test_pgdir_kernels, config_pv },
+    { "pgdir-dmabuf-ops/descriptors", test_pgdir_descriptors, config },
+    { "pgdir-dmabuf-ops/import", test_pgdir_import, config },
+    { "pgdir-dmabuf-ops/import-many", test_pgdir_import_many, config },
 };
 
 int main(int argc, char **argv)

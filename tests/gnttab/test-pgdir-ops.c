@@ -111,6 +111,31 @@ static void test_open(Fixture *f, gconstpointer data)
     xen_pgdir_mapper_unref(open_mapper(GUEST));
 }
 
+/* Where a device cannot be opened, that is said; be it needed only later */
+static void test_no_device(Fixture *f, gconstpointer data)
+{
+    g_autofree char *machine = g_strdup(g_getenv("XEN_FAKE_MACHINE"));
+    XenPgdirConfig limits = { sizeof(limits), 1, 1 };
+    XenPgdirMapper *mapper = open_mapper(GUEST), *other = NULL;
+    XenPgdirBuffer *buffer = NULL;
+    Shared s = { 0 };
+
+    make_directory(f, &s);
+    g_setenv("XEN_FAKE_MACHINE", "/nowhere/machine", true);
+    g_assert_cmpint(xen_pgdir_mapper_open(GUEST, &limits, &other), ==,
+                    -ENOENT);
+    g_assert_null(other);
+    g_assert_cmpint(xen_pgdir_buffer_new_shared(mapper, s.dir_refs[0], PAGE, 0,
+                                                &buffer), ==, -ENOENT);
+    g_assert_null(buffer);
+    g_setenv("XEN_FAKE_MACHINE", machine, true);
+    g_assert_cmpint(xen_pgdir_buffer_new_shared(mapper, s.dir_refs[0], PAGE, 0,
+                                                &buffer), ==, 0);
+    xen_pgdir_buffer_unref(buffer);
+    xen_pgdir_mapper_unref(mapper);
+    end_shared(f, &s);
+}
+
 /* Handles of the caller's stay open, and are used for all that is done */
 static void test_handles(Fixture *f, gconstpointer data)
 {
@@ -491,6 +516,7 @@ static const struct {
     const char *config;
 } tests[] = {
     { "open", test_open, config },
+    { "no-device", test_no_device, config },
     { "handles", test_handles, config },
     { "view", test_view, config },
     { "write", test_write, config },
