@@ -56,7 +56,7 @@ class Limit(enum.IntEnum):
 class State(enum.IntEnum):
     """Whether a buffer can be looked at."""
     LIVE = abi.STATE_LIVE
-    #: only views that are held go on
+    #: only views and dma-bufs that are held go on
     RETIRING = abi.STATE_RETIRING
     #: the guest has its pages back
     REVOKED = abi.STATE_REVOKED
@@ -134,11 +134,11 @@ class Mapper(_Handle):
                  max_mappings: int = 0) -> None:
         """Open the grant devices for this domain.
 
-        max_pages: data pages that may be mapped at once; so many again may be
-            host copies, and so many shared
+        max_pages: data pages that may be mapped at once, by views and in
+            dma-bufs; so many again may be host copies, and so many shared
         max_buffer_pages: the largest buffer
         max_map_count: pages that one call may map; 0 is any number
-        max_mappings: areas of memory; 0 is 256
+        max_mappings: areas of memory and dma-bufs; 0 is 256
         """
         config = abi.Config(ctypes.sizeof(abi.Config), max_pages,
                             max_buffer_pages, max_map_count, max_mappings)
@@ -174,6 +174,15 @@ class Mapper(_Handle):
         return self._buffer('buffer_new_shared', directory, size,
                             abi.GUEST_READS if guest_reads else 0)
 
+    def imported_buffer(self, directory: int, size: int, fd: int) -> 'Buffer':
+        """Share the pages of a dma-buf, and fill the guest's directory.
+
+        fd: a descriptor of the dma-buf, which has as many pages as the buffer.
+            It can be closed afterwards.  Views of the buffer cannot be had:
+            map the dma-buf itself.
+        """
+        return self._buffer('buffer_new_imported', directory, size, fd, 0)
+
     def stats(self) -> Dict[str, int]:
         """All counters, by the names that xen-pgdir.h has for them."""
         stats = abi.Stats()
@@ -190,6 +199,13 @@ class Mapper(_Handle):
         """Revoke buffers whose deadline is over; return the next deadline."""
         deadline = self._lib.mapper_expire(self.handle, now)
         return None if deadline == NEVER else int(deadline)
+
+    def poll(self) -> int:
+        """Look which dma-bufs were closed; return how many are in use.
+
+        Buffers that retired, and waited for that, are revoked.
+        """
+        return int(self._lib.mapper_poll(self.handle))
 
 
 # What the library may still call, and what it has called: a function cannot be
@@ -265,13 +281,29 @@ class Buffer(_Handle):
         assert value.value and address.value
         return View(value.value, self, address.value, offset, length)
 
+    def export(self, flags: int = 0) -> int:
+        """Make a dma-buf of all pages, and return a descriptor to be closed.
+
+        flags: 0, abi.DMABUF_WC or abi.DMABUF_COHERENT
+
+        The buffer has to be writable.  Its pages stay mapped until all
+        descriptors are closed: see Mapper.poll().
+        """
+        fd = ctypes.c_int32()
+        self._check(self._mapper, self._lib.buffer_export(
+            self.handle, flags, ctypes.byref(fd)))
+        return fd.value
+
     def revoke(self) -> None:
-        """Give the guest its pages back now; views become copies."""
+        """Give the guest its pages back now; views become copies.
+
+        A dma-buf of them that is not closed still has them.
+        """
         self._lib.buffer_revoke(self.handle)
 
     def retire(self, retired: Optional[Callable[[int], Any]] = None,
                deadline: Optional[int] = None) -> None:
-        """Give the guest its pages back when the last view goes.
+        """Give the guest its pages back when the last view and dma-buf go.
 
         retired: called then, perhaps before this returns, with 0 or a negative
             errno value: see XenPgdirRetired in xen-pgdir.h

@@ -48,7 +48,7 @@ class Machine:
                     LD_LIBRARY_PATH=str(HELPER / 'root/lib'),
                     PYTHONPATH=str(TOP / 'python'),
                     XEN_FAKE_MACHINE=self.file, XEN_FAKE_DOMID=str(domid),
-                    XEN_FAKE_CONFIG=f'gntalloc-limit={LIMIT}')
+                    XEN_FAKE_CONFIG=f'gntalloc-limit={LIMIT},dmabuf=1')
 
     @contextlib.contextmanager
     def guest(self, size):
