@@ -24,6 +24,8 @@
 #                               is not installed
 #   fetch_source SUITE DIR PKG VERSION
 #                               download an upstream tarball of another suite
+#   newest_in source|binary PKG VERSION SUITE...
+#                               the newest VERSION.* in these suites, and where
 #   run_logged LOG CMD...       run quietly; show the end of LOG on failure
 #   run_ninja LOG ARGS...       run ninja with a short, steady progress
 #
@@ -188,17 +190,24 @@ has_packages()
     done
 }
 
-# The mirror this machine itself uses for its own release of Debian
+# debian_mirror [SUITE]: the mirror this machine itself uses for its own release
+# of Debian, or for that one's security updates if SUITE has such
 debian_mirror()
 {
-    local codename uri
+    local codename uri default=http://deb.debian.org/debian/
 
     codename=$(. /etc/os-release && printf '%s' "${VERSION_CODENAME:-}")
+    case ${1:-} in
+    *-security)
+        codename+=-security
+        default=http://deb.debian.org/debian-security/
+        ;;
+    esac
     uri=$(apt-get indextargets --format '$(RELEASE) $(REPO_URI)' \
               'Created-By: Packages' 2>/dev/null |
           awk -v c="$codename" \
               '$1 == c && $2 !~ /^(cdrom|copy):/ { print $2; exit }') || uri=
-    printf '%s' "${uri:-http://deb.debian.org/debian/}"
+    printf '%s' "${uri:-$default}"
 }
 
 # Write the private configuration of SUITE; prints nothing, sets $apt_dir
@@ -215,7 +224,7 @@ private_apt_config()
     mkdir -p "$apt_dir"/etc/{conf.d,sources.d,preferences.d} \
              "$apt_dir"/state/lists/partial "$apt_dir"/cache/archives/partial
     touch "$apt_dir/state/status"
-    origin="[signed-by=$keyring] $(debian_mirror) $suite main"
+    origin="[signed-by=$keyring] $(debian_mirror "$suite") $suite main"
     printf '%s\n' "deb $origin" "deb-src $origin" \
         >"$apt_dir/etc/sources.list"
     {
@@ -339,12 +348,66 @@ have_novnc()
 source_versions()
 {
     private_apt "$1" apt-cache showsrc --only-source "$2" |
-        sed -n 's/^Version: //p' |
-        grep -E "^([0-9]+:)?${3//./[.]}([^0-9]|\$)" | sort -ruV
+        only_versions "$3"
+}
+
+# binary_versions SUITE PKG VERSION: the same of packages that are built
+binary_versions()
+{
+    private_apt "$1" apt-cache show "$2" | only_versions "$3"
+}
+
+only_versions()
+{
+    sed -n 's/^Version: //p' |
+        grep -E "^([0-9]+:)?${1//./[.]}([^0-9]|\$)" | sort -ruV
+}
+
+# newest_in source|binary PKG VERSION SUITE...: the newest VERSION.* of PKG that
+# one of these suites has, and which one: "FULL SUITE".  Nothing, and the reason
+# on stderr, if one of them cannot be asked, and nothing if none has any.
+newest_in()
+{
+    local kind=$1 pkg=$2 version=$3 suite full found=
+    shift 3
+
+    for suite; do
+        private_apt "$suite" true || return
+        full=$({ "${kind}_versions" "$suite" "$pkg" "$version" || true; } |
+                   sed -n 1p)
+        found+=${full:+"$full $suite"$'\n'}
+    done
+    printf '%s' "$found" | sort -rV | sed -n 1p
+}
+
+# release_of FULL: the release of QEMU that a version of its package names
+release_of()
+{
+    local full=${1#*:}
+
+    printf '%s' "${full%%[!0-9.]*}"
+}
+
+# qemu_suites VERSION: suites of Debian that have its source, likeliest first
+qemu_suites()
+{
+    case $1 in
+    10.0) echo trixie bookworm-backports ;;
+    10.2) echo forky sid ;;
+    *) return 1 ;;
+    esac
+}
+
+# update_suites VERSION: where its updates appear.  A point release of Debian
+# takes in what was a security update until then.
+update_suites()
+{
+    qemu_suites "$1"
+    [ "$1" != 10.0 ] || echo trixie-security
 }
 
 # fetch_source SUITE DIR PKG VERSION: have the upstream source of a VERSION.*
-# of PKG, PKG_*.orig.tar.*, in DIR; returns non-zero, with the reason on stderr,
+# of PKG, or of just this one, PKG_*.orig.tar.*, in DIR; returns non-zero, with the reason on stderr,
 # when it cannot be had
 fetch_source()
 {
@@ -353,7 +416,8 @@ fetch_source()
     mkdir -p "$dir"
     exec {lock}>"$dir/.lock"
     flock "$lock"
-    if ! (cd "$dir" && sha256sum --status -c SHA256SUMS 2>/dev/null); then
+    if ! compgen -G "$dir/${pkg}_$version[!0-9]*.orig.tar.*" >/dev/null ||
+       ! (cd "$dir" && sha256sum --status -c SHA256SUMS 2>/dev/null); then
         status=1
         for full in $(source_versions "$suite" "$pkg" "$version"); do
             say "downloading from Debian $suite: source of $pkg $full"

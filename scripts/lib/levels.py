@@ -220,7 +220,7 @@ class Plan:
                             'libxml2-utils', 'python3-yaml', 'reuse')]
         names = ['architecture', 'ci', 'overlay', 'behaviours', 'docs',
                  'pages', 'libvirt', 'licences', 'qemu-docs', 'sources',
-                 'style']
+                 'style', 'updates']
         if self.size == 'quick':
             names.remove('qemu-docs')
         for name in names:

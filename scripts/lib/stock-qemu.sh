@@ -13,6 +13,8 @@
 #   whole_qemu SUITE            prints the root of a Debian SUITE with its QEMU
 #                               and all libraries, in the cache folder
 #   stock_deb                   the package that this is from, if not installed
+#   stock_suites                the suites that may have it
+#   look_for_newest_stock       have stock_qemu take the newest one of these
 #   find_loader DIRS            the loader in one of these folders, or the host's
 #   fetch_exact_source SUITE DIR PKG VERSION
 #                               have the source package of just this version
@@ -52,21 +54,48 @@ libraries_of()
         sed -n 's/^ *\(lib[^ :(|]*\).*/\1/p' | sort -u
 }
 
-# shellcheck disable=SC2034  # qemu and qemu_data are for the caller
+# The suites that may have a QEMU for this release, likeliest first
+stock_suites()
+{
+    case $(. /etc/os-release && printf '%s' "${VERSION_CODENAME:-}") in
+    bookworm) echo bookworm-backports ;;
+    *) echo trixie trixie-security ;;
+    esac
+}
+
+# The one of them that is taken
+stock_suite()
+{
+    local suites
+
+    suites=$(stock_suites)
+    printf '%s' "${stock_newest_suite:-${suites%% *}}"
+}
+
 # Where Debian's program is not installed: the package that it is from
 stock_deb()
 {
-    local suite=trixie
-
-    case $(. /etc/os-release && printf '%s' "${VERSION_CODENAME:-}") in
-    bookworm) suite=bookworm-backports ;;
-    esac
-    echo "$cache_dir/debs/$suite"/qemu-system-x86_*.deb
+    echo "$cache_dir/debs/$(stock_suite)"/qemu-system-x86_*.deb
 }
 
+# Have the newest of them taken, and not what was downloaded earlier
+look_for_newest_stock()
+{
+    local full deb
+
+    # shellcheck disable=SC2046  # words
+    read -r full stock_newest_suite < <(
+        newest_in binary qemu-system-x86 10.0 $(stock_suites)) ||
+        die "cannot find out which qemu-system-x86 10.0 Debian has newest"
+    deb=$(stock_deb)
+    [ -e "$deb" ] && [ "$(dpkg-deb -f "$deb" Version)" = "$full" ] ||
+        rm -f "$cache_dir/debs/$stock_newest_suite/.sha256"/qemu-system-*
+}
+
+# shellcheck disable=SC2034  # qemu and qemu_data are for the caller
 stock_qemu()
 {
-    local suite=trixie debs deb root
+    local suite debs deb root
     local -a libraries packages
 
     qemu=/usr/bin/qemu-system-x86_64
@@ -74,9 +103,7 @@ stock_qemu()
     case $("$qemu" --version 2>/dev/null) in
     'QEMU emulator version 10.0.'*) return ;;
     esac
-    case $(. /etc/os-release && printf '%s' "${VERSION_CODENAME:-}") in
-    bookworm) suite=bookworm-backports ;;
-    esac
+    suite=$(stock_suite)
     debs=$cache_dir/debs/$suite
     packages=(qemu-system-x86 qemu-system-common qemu-system-data)
     # It would try those of another version that is installed, and abort
