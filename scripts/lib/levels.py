@@ -128,6 +128,11 @@ class Plan:
                                         '--build-tests'],
                          after=[self.source()])
 
+    def build_packaged(self):
+        return self.step('build QEMU as the packages have it',
+                         [SCRIPTS / 'build-qemu', '--features', 'xen'],
+                         after=[self.source()])
+
     def build_sanitized(self):
         return self.step('build QEMU, sanitized',
                          [SCRIPTS / 'build-qemu', '--sanitize'],
@@ -409,7 +414,8 @@ class Plan:
     def level_packages(self):
         # Its fake machine is where the library is tried
         self.add('packages', 'packages', [TESTS / 'packages/test-packages'],
-                 silence=1200, after=[self.build_plain(), self.build_unit()],
+                 silence=1200,
+                 after=[self.build_packaged(), self.build_unit()],
                  locks=['build/deb'])
         self.add('packages', 'plugin-package',
                  [TESTS / 'packages/test-plugin-package'], silence=1200,

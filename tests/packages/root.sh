@@ -61,6 +61,42 @@ is_whole()
     inside "dpkg -V $* >/tmp/said; cat /tmp/said; ! [ -s /tmp/said ]"
 }
 
+# in_root TEST: run a test of debian/tests in the root, as autopkgtest does: what
+# it depends on is installed, its folder is empty, and it writes no errors unless
+# it may
+in_root()
+{
+    local name=$1 stanza package
+
+    stanza=$(awk -v RS= -v t="Tests: $name\n" 'index($0 "\n", t)' \
+                 "$top/debian/tests/control")
+    [ "$stanza" ] || { echo "no stanza for $name"; return 1; }
+    for package in $(sed -n 's/^Depends: //p' <<<"$stanza" | tr -d ,); do
+        inside "dpkg-query -W -f '\${db:Status-Status}' $package |
+                    grep -x installed"
+    done
+    as_root rm -rf "$root/tmp/autopkgtest"
+    as_root mkdir -p "$root/tmp/autopkgtest/tmp"
+    as_root cp "$top/debian/tests/$name" "$root/tmp/autopkgtest"
+    inside "AUTOPKGTEST_TMP=/tmp/autopkgtest/tmp /tmp/autopkgtest/$name" \
+        2>"$scratch/stderr"
+    cat "$scratch/stderr"
+    [[ $stanza = *allow-stderr* ]] || ! [ -s "$scratch/stderr" ]
+    as_root rm -rf "$root/tmp/autopkgtest"
+    echo "$name" >>"$scratch/in-root"
+}
+
+# all_in_root OTHER...: every test of debian/tests was run here, but for these,
+# which are run elsewhere
+all_in_root()
+{
+    local -a others=()
+
+    [ $# = 0 ] || others=("${@/#/-e}")
+    diff <(sed -n 's/^Tests: //p' "$top/debian/tests/control" | sort |
+           grep -vx "${others[@]}") <(sort -u "$scratch/in-root")
+}
+
 # another DEB NEW COMMAND: a copy with a higher version, and other content as
 # COMMAND makes it
 another()

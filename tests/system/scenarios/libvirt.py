@@ -164,8 +164,13 @@ def picture_comes(bench, guest, display, head=0, size=(800, 600)):
     connector = bench.connectors(guest)[head][0]
     guest.sh("play show%d %s -s %s:%dx%d@XR24" % (head, CARD, connector,
                                                   *size))
+    viewer_shows_it(bench, guest, display, head, size)
+
+
+def viewer_shows_it(bench, guest, display, head=0, size=(800, 600)):
+    """The picture that modetest draws, in a VNC viewer."""
     expected = pictures.smpte(*size)
-    file = "libvirt-%s-%d.ppm" % (guest.name, head)
+    file = "vnc-%s-%d.ppm" % (guest.name, head)
     path = os.path.join(bench.machine.share, file)
     deadline = time.monotonic() + 60 * bench.machine.patience
     while True:
