@@ -27,6 +27,7 @@
 #define FRONT_CARD          0
 
 #define FRONT_COOKIE        0xc00c1e
+#define FRONT_OTHER_COOKIE  0xc00c1f
 
 /* How long a second of sound may take where all is emulated */
 #define FRONT_SOUND_PATIENCE    30
@@ -35,6 +36,7 @@ typedef struct Front {
     XenGuest *guest;
     XenFrontDisplay *display;
     XenFrontBuffer *buffer;
+    XenFrontBuffer *other;
     XenFrontSound *sound;
 } Front;
 
@@ -63,11 +65,24 @@ static int display_connect(Front *f, char **args)
     return ret;
 }
 
+/* Flip, and wait for the event; tells when the flip was sent */
+static int display_flip(XenFrontConnector *c, uint64_t fb)
+{
+    uint64_t events = c->events;
+    int64_t sent = g_get_monotonic_time();
+    int ret = xen_front_flip(c, fb);
+
+    if (!ret && !xen_front_wait_events(c, events + 1, XEN_GUEST_DEADLINE)) {
+        ret = -ETIMEDOUT;
+    }
+    printf("# flip at %" G_GINT64_FORMAT " us\n", sent);
+    return ret || !c->bad_events ? ret : -EPROTO;
+}
+
 /* A picture as large as the screen; a flip shows it */
 static int display_draw(Front *f, char **args)
 {
     XenFrontConnector *c;
-    uint64_t events;
     int ret;
 
     if (!f->display || f->buffer) {
@@ -85,15 +100,34 @@ static int display_draw(Front *f, char **args)
         ret = xen_front_set_config(c, f->buffer->fb, 0, 0, c->width,
                                    c->height, 32);
     }
-    if (ret) {
-        return ret;
+    return ret ?: display_flip(c, f->buffer->fb);
+}
+
+/* As a film is shown: drawn in the one of two buffers that is not shown */
+static int display_next(Front *f, char **args)
+{
+    XenFrontBuffer *shown = f->buffer;
+
+    if (!shown) {
+        return -EINVAL;
     }
-    events = c->events;
-    ret = xen_front_flip(c, f->buffer->fb);
-    if (!ret && !xen_front_wait_events(c, events + 1, XEN_GUEST_DEADLINE)) {
-        ret = -ETIMEDOUT;
+    if (!f->other) {
+        int ret;
+
+        f->other = xen_front_buffer_new(f->guest, shown->width, shown->height,
+                                        FRONT_OTHER_COOKIE);
+        if (!f->other) {
+            return -ENOMEM;
+        }
+        ret = xen_front_buffer_attach(f->display, f->other);
+        if (ret) {
+            return ret;
+        }
     }
-    return ret || !c->bad_events ? ret : -EPROTO;
+    f->buffer = f->other;
+    f->other = shown;
+    xen_front_buffer_draw(f->buffer, atoi(args[0]));
+    return display_flip(&f->display->connectors[0], f->buffer->fb);
 }
 
 /* The size of a character in a terminal */
@@ -146,6 +180,14 @@ static int display_flips(Front *f, char **args)
     return c->bad_events ? -EPROTO : 0;
 }
 
+static void display_forget(Front *f)
+{
+    xen_front_buffer_free(f->buffer);
+    xen_front_buffer_free(f->other);
+    f->buffer = NULL;
+    f->other = NULL;
+}
+
 static int display_destroy(Front *f, char **args)
 {
     int ret;
@@ -158,8 +200,10 @@ static int display_destroy(Front *f, char **args)
     if (!ret) {
         ret = xen_front_buffer_detach(f->display, f->buffer);
     }
-    xen_front_buffer_free(f->buffer);
-    f->buffer = NULL;
+    if (!ret && f->other) {
+        ret = xen_front_buffer_detach(f->display, f->other);
+    }
+    display_forget(f);
     return ret;
 }
 
@@ -171,8 +215,7 @@ static int display_unload(Front *f, char **args)
         return -EINVAL;
     }
     ret = xen_front_display_unload(f->display);
-    xen_front_buffer_free(f->buffer);
-    f->buffer = NULL;
+    display_forget(f);
     xen_front_display_free(f->display);
     f->display = NULL;
     return ret;
@@ -485,11 +528,13 @@ static const FrontCommand commands[] = {
     { "connect-display", 0, "connect to display 0", display_connect },
     { "draw", 1, "SEED: show a picture, and wait for its flip's event",
       display_draw },
+    { "next", 1, "SEED: draw a picture in another buffer, flip to it and wait "
+      "for the\n                      event", display_next },
     { "type", 2, "X Y: invert 9x15 pixels of the picture there, without a "
       "flip", display_type },
     { "flips", 1, "N: flip the picture so often, each after the last one's "
       "event", display_flips },
-    { "destroy", 0, "turn the screen off and destroy the picture's buffer",
+    { "destroy", 0, "turn the screen off and destroy the picture's buffers",
       display_destroy },
     { "disconnect-display", 0, "as Linux does when its driver is unloaded",
       display_unload },
