@@ -309,7 +309,7 @@ static void test_rest(void)
 
     test_start_known(&t, 640, 480, 4, 0);
     let_rest(&t);
-    for (i = 0; i < 100; i++) {
+    for (i = 0; i < 30; i++) {
         scan(&t);
         g_assert_cmpuint(t.count, ==, 0);
         g_assert_cmpuint(t.last_read, ==, all / XEN_PV_DAMAGE_PHASES);
@@ -373,9 +373,67 @@ static void test_rate(void)
         *pixel(&t, 20, 20 + i) ^= 1;
         scan_at(&t, t.now + XEN_PV_DAMAGE_PHASES * TICK, false);
         check_one_tile(&t, 20, 20 + i);
-        scan_at(&t, t.now + 1000, false);
         let_rest(&t);
     }
+    test_end(&t);
+}
+
+/* Nothing but time passes; what was read meanwhile */
+static uint64_t pass(Test *t, int64_t time, int64_t step)
+{
+    int64_t end = t->now + time;
+    uint64_t sum = 0;
+
+    while (t->now < end) {
+        scan_at(t, t->now + step, false);
+        g_assert_cmpuint(t->count, ==, 0);
+        sum += t->last_read;
+    }
+    return sum;
+}
+
+/* Ten idle seconds of a viewer that asks every 30 ms, as most do, and less */
+static void test_sleep(void)
+{
+    const uint64_t group = 640 * 480 * 4 / XEN_PV_DAMAGE_PHASES;
+    const int64_t rest = 10000 - XEN_PV_DAMAGE_SLEEP;
+    int64_t steps[] = { 30, 16, 500 }, start;
+    int i, j;
+    Test t;
+
+    test_start_known(&t, 640, 480, 4, 0);
+    for (i = 0; i < ARRAY_SIZE(steps); i++) {
+        let_rest(&t);
+        pass(&t, XEN_PV_DAMAGE_SLEEP, TICK);
+        g_assert_cmpuint(pass(&t, rest, steps[i]), <=,
+                         group * (rest / XEN_PV_DAMAGE_SLEEP_INTERVAL + 10));
+
+        /* A character is found in time, and then all is read each time */
+        for (j = 0; j < XEN_PV_DAMAGE_PHASES; j++) {
+            *pixel(&t, 33 * i, 40 + j) ^= 1;
+        }
+        for (start = t.now; !t.count; ) {
+            scan_at(&t, t.now + 16, false);
+        }
+        g_assert_cmpint(t.now - start, <=, XEN_PV_DAMAGE_SLEEP_INTERVAL + 16);
+        check_one_tile(&t, 33 * i, 40);
+        for (j = 0; j < XEN_PV_DAMAGE_QUIET; j++) {
+            scan(&t);
+            g_assert_cmpuint(t.last_read, ==, group * XEN_PV_DAMAGE_PHASES);
+        }
+        /* And it rests as before, not as one that sleeps */
+        scan(&t);
+        g_assert_cmpuint(t.last_read, ==, group);
+        scan(&t);
+        g_assert_cmpuint(t.last_read, ==, group);
+    }
+
+    /* A flip is not waited for */
+    pass(&t, 2 * XEN_PV_DAMAGE_SLEEP, TICK);
+    *pixel(&t, 77, 301) ^= 1;
+    xen_pv_damage_wake(&t.damage);
+    scan_at(&t, t.now + 1, false);
+    check_one_tile(&t, 77, 301);
     test_end(&t);
 }
 
@@ -556,6 +614,7 @@ int main(int argc, char **argv)
     g_test_add_func("/xen-pvdisplay-damage/random", test_random);
     g_test_add_func("/xen-pvdisplay-damage/checkerboard", test_checkerboard);
     g_test_add_func("/xen-pvdisplay-damage/rest", test_rest);
+    g_test_add_func("/xen-pvdisplay-damage/sleep", test_sleep);
     g_test_add_func("/xen-pvdisplay-damage/rate", test_rate);
     g_test_add_func("/xen-pvdisplay-damage/film", test_film);
     g_test_add_func("/xen-pvdisplay-damage/forget", test_forget);

@@ -11,8 +11,9 @@
  * read every XEN_PV_DAMAGE_INTERVAL ms, another one each time.  Of what is as
  * high as there are groups each has a row, so the next scan finds it all the
  * same; half as high, as most characters are, the next two do; a thin line may
- * take two thirds of a second.  The scan that finds something reads the rest,
- * too.
+ * take two thirds of a second.  After XEN_PV_DAMAGE_SLEEP ms all that is done
+ * every XEN_PV_DAMAGE_SLEEP_INTERVAL ms.  The scan that finds something reads
+ * the rest, too, and the scans after it read all.
  *
  * Where nearly all changes all the time, as a film does, hashes tell nothing:
  * for some scans nothing is read, and all is told.
@@ -171,13 +172,18 @@ static void read_row(XenPvDamage *d, const XenDisplifScanout *scanout,
     uint32_t end = MIN(y + XEN_PV_DAMAGE_TILE_ROWS, scanout->height);
     size_t length = (size_t)scanout->width * scanout->cpp;
     size_t step = (size_t)tile_width(scanout) * scanout->cpp;
+    uint32_t phase;
 
-    memset(d->scratch, 0, sizeof(*d->scratch) * XEN_PV_DAMAGE_PHASES *
-                          d->columns);
+    for (phase = 0; phase < XEN_PV_DAMAGE_PHASES; phase++) {
+        if (phases & 1u << phase) {
+            memset(d->scratch + (size_t)phase * d->columns, 0,
+                   sizeof(*d->scratch) * d->columns);
+        }
+    }
     for (; y < end; y++) {
         const uint8_t *from = data + (size_t)scanout->stride * y;
-        uint32_t phase = y % XEN_PV_DAMAGE_PHASES;
 
+        phase = y % XEN_PV_DAMAGE_PHASES;
         if (phases & 1u << phase) {
             xen_pvdisplay_hash_row(from, length, step,
                                    d->scratch + (size_t)phase * d->columns);
@@ -287,11 +293,13 @@ static uint32_t read_resting(XenPvDamage *d, const XenDisplifScanout *scanout,
     static const uint8_t order[XEN_PV_DAMAGE_PHASES] = {
         0, 8, 4, 12, 2, 10, 6, 14, 1, 9, 5, 13, 3, 11, 7, 15,
     };
+    int64_t interval = now - d->since < XEN_PV_DAMAGE_SLEEP
+                       ? XEN_PV_DAMAGE_INTERVAL : XEN_PV_DAMAGE_SLEEP_INTERVAL;
     uint32_t phases = 0, i;
 
     for (i = 0; i < XEN_PV_DAMAGE_PHASES && d->due <= now; i++) {
         phases |= 1u << order[d->phase++ % XEN_PV_DAMAGE_PHASES];
-        d->due += XEN_PV_DAMAGE_INTERVAL;
+        d->due += interval;
     }
     d->due = MAX(d->due, now);
     if (!phases || !read_picture(d, scanout, data, phases)) {
@@ -323,6 +331,9 @@ uint32_t xen_pv_damage_scan(XenPvDamage *d, const XenDisplifScanout *scanout,
     }
 
     age(d);
+    if (d->quiet < XEN_PV_DAMAGE_QUIET) {
+        d->since = now;
+    }
     if (d->quiet < XEN_PV_DAMAGE_QUIET || whole) {
         changed = read_picture(d, scanout, data, ALL_PHASES);
         d->due = now + XEN_PV_DAMAGE_INTERVAL;

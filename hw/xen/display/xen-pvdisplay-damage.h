@@ -23,6 +23,10 @@
 #define XEN_PV_DAMAGE_PHASES 16
 #define XEN_PV_DAMAGE_INTERVAL 40
 
+/* The same once it has rested for some time, in ms: nobody is at work there */
+#define XEN_PV_DAMAGE_SLEEP 2000
+#define XEN_PV_DAMAGE_SLEEP_INTERVAL 100
+
 /* Scans without a change after which it rests */
 #define XEN_PV_DAMAGE_QUIET 4
 
@@ -45,6 +49,7 @@
  * @busy: scans with nearly all changed, one after the other
  * @phase: which rows of a picture that rests are next
  * @due: when they are
+ * @since: when it was last seen to change, or to be woken
  * @bytes_read: bytes of pixels that were read
  */
 typedef struct XenPvDamage {
@@ -62,6 +67,7 @@ typedef struct XenPvDamage {
     uint32_t busy;
     uint32_t phase;
     int64_t due;
+    int64_t since;
     uint64_t bytes_read;
 } XenPvDamage;
 
