@@ -113,14 +113,20 @@ class Xen(Card):
     """xen-pvdisplay, and the tests' guest."""
 
     name = 'xen-pvdisplay'
+    screens = 1
+    pages = 0
+    more = ()
 
     def arguments(self):
+        screens = ';'.join(f'{self.width}x{self.height}'
+                           for _ in range(self.screens))
         return ['-machine', 'none', '-accel', 'tcg',
                 '-chardev', f'socket,id=guest,path={self.folder}/guest,'
                 'server=on,wait=off',
                 '-device', 'xen-testbed,id=xen,memdev=ram,chardev=guest',
-                '-device', 'xen-pvdisplay,id=card,connectors='
-                f'BENCH:{self.width}x{self.height}']
+                '-device', f'xen-pvdisplay,id=card,connectors={screens},'
+                f'max-pages={self.pages}',
+                *self.more]
 
     def start(self, stack):
         self.guest = Guest(self.folder)

@@ -84,9 +84,10 @@ class Vnc(Eye):
 
     def __init__(self, options, _size):
         super().__init__()
+        path = options[1].split(':', 1)[1].split(',')[0]
         self.stream = socket.socket(socket.AF_UNIX)
         self.stream.settimeout(PATIENCE)
-        self.stream.connect(options[1].split(':', 1)[1])
+        self.stream.connect(path)
         self.read(12)
         self.stream.sendall(b'RFB 003.008\n')
         self.read(*self.read(1))

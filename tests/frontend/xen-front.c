@@ -37,6 +37,7 @@ typedef struct Front {
     XenFrontDisplay *display;
     XenFrontBuffer *buffer;
     XenFrontBuffer *other;
+    XenFrontBuffer *more[XEN_FRONT_MAX_CONNECTORS];
     XenFrontSound *sound;
 } Front;
 
@@ -80,27 +81,46 @@ static int display_flip(XenFrontConnector *c, uint64_t fb)
 }
 
 /* A picture as large as the screen; a flip shows it */
-static int display_draw(Front *f, char **args)
+static int draw_screen(Front *f, uint32_t screen, XenFrontBuffer **buffer,
+                       uint32_t seed)
 {
-    XenFrontConnector *c;
+    XenFrontConnector *c = &f->display->connectors[screen];
     int ret;
 
+    *buffer = xen_front_buffer_new(f->guest, c->width, c->height,
+                                   FRONT_COOKIE + 2 * screen);
+    if (!*buffer) {
+        return -ENOMEM;
+    }
+    xen_front_buffer_draw(*buffer, seed);
+    ret = xen_front_buffer_attach(f->display, *buffer);
+    if (!ret) {
+        ret = xen_front_set_config(c, (*buffer)->fb, 0, 0, c->width,
+                                   c->height, 32);
+    }
+    return ret ?: display_flip(c, (*buffer)->fb);
+}
+
+static int display_draw(Front *f, char **args)
+{
     if (!f->display || f->buffer) {
         return -EINVAL;
     }
-    c = &f->display->connectors[0];
-    f->buffer = xen_front_buffer_new(f->guest, c->width, c->height,
-                                     FRONT_COOKIE);
-    if (!f->buffer) {
-        return -ENOMEM;
+    return draw_screen(f, 0, &f->buffer, atoi(args[0]));
+}
+
+static int display_draw_more(Front *f, char **args)
+{
+    uint32_t i;
+    int ret = 0;
+
+    if (!f->display || f->more[1]) {
+        return -EINVAL;
     }
-    xen_front_buffer_draw(f->buffer, atoi(args[0]));
-    ret = xen_front_buffer_attach(f->display, f->buffer);
-    if (!ret) {
-        ret = xen_front_set_config(c, f->buffer->fb, 0, 0, c->width,
-                                   c->height, 32);
+    for (i = 1; i < f->display->nr_connectors && !ret; i++) {
+        ret = draw_screen(f, i, &f->more[i], atoi(args[0]) + i);
     }
-    return ret ?: display_flip(c, f->buffer->fb);
+    return ret;
 }
 
 /* As a film is shown: drawn in the one of two buffers that is not shown */
@@ -182,10 +202,8 @@ static int display_flips(Front *f, char **args)
 
 static void display_forget(Front *f)
 {
-    xen_front_buffer_free(f->buffer);
-    xen_front_buffer_free(f->other);
-    f->buffer = NULL;
-    f->other = NULL;
+    g_clear_pointer(&f->buffer, xen_front_buffer_free);
+    g_clear_pointer(&f->other, xen_front_buffer_free);
 }
 
 static int display_destroy(Front *f, char **args)
@@ -209,6 +227,7 @@ static int display_destroy(Front *f, char **args)
 
 static int display_unload(Front *f, char **args)
 {
+    uint32_t i;
     int ret;
 
     if (!f->display) {
@@ -216,6 +235,9 @@ static int display_unload(Front *f, char **args)
     }
     ret = xen_front_display_unload(f->display);
     display_forget(f);
+    for (i = 0; i < G_N_ELEMENTS(f->more); i++) {
+        g_clear_pointer(&f->more[i], xen_front_buffer_free);
+    }
     xen_front_display_free(f->display);
     f->display = NULL;
     return ret;
@@ -528,6 +550,8 @@ static const FrontCommand commands[] = {
     { "connect-display", 0, "connect to display 0", display_connect },
     { "draw", 1, "SEED: show a picture, and wait for its flip's event",
       display_draw },
+    { "draw-more", 1, "SEED: show pictures on all screens but the first, until "
+      "the driver is\n                      unloaded", display_draw_more },
     { "next", 1, "SEED: draw a picture in another buffer, flip to it and wait "
       "for the\n                      event", display_next },
     { "type", 2, "X Y: invert 9x15 pixels of the picture there, without a "
