@@ -1,3 +1,4 @@
+#!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The blocks of code in what users read, and who checks each of them.
 
@@ -16,10 +17,11 @@ A NAME is one of
     same as docs/.../PAGE.rst    the block is also there
 
 Settings of xl.cfg have ".. tests/system runs this: NAME" instead, and are
-"example NAME" here.
+"example NAME" here.  As a program it writes these to a folder, as NAME.cfg.
 """
 
 import re
+import sys
 import textwrap
 from collections import namedtuple
 from pathlib import Path
@@ -119,3 +121,20 @@ def matches(quote, text):
     """Whether a line of a text has what a page quotes; "..." is anything."""
     pattern = '.*'.join(re.escape(part) for part in quote.split('...'))
     return any(re.search(pattern, line) for line in text.splitlines())
+
+
+def main(folder):
+    """Write the settings of xl.cfg that the pages have."""
+    folder = Path(folder)
+    folder.mkdir(parents=True)
+    for page in pages():
+        for block in blocks(page):
+            for name in block.checkers:
+                if name.startswith('example '):
+                    path = folder / (name.removeprefix('example ') + '.cfg')
+                    path.write_text(f'# See {page}\n\n' +
+                                    '\n'.join(block.lines) + '\n')
+
+
+if __name__ == '__main__':
+    main(*sys.argv[1:])
