@@ -90,8 +90,10 @@ class Runner:
             if job.filters and result.name.startswith('/'):
                 again += ':' + result.name
             lines += ['    | ' + line for line in result.said]
-            lines += [f'    again: scripts/test {again}',
-                      f'    log: {self.log(job)}']
+            # A step belongs to several levels
+            if again:
+                lines.append(f'    again: scripts/test {again}')
+            lines.append(f'    log: {self.log(job)}')
         self.say(*lines)
 
     def log(self, job):
