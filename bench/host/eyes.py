@@ -43,12 +43,16 @@ class Eye:
         return self.pixels is not None and all(
             self.pixels[y, x] & 0xffffff == colour for x, y, colour in changes)
 
-    def wait(self, changes):
-        """Wait for all of the changes; returns when they had come."""
+    def wait(self, changes, told=0):
+        """Wait for all of the changes; returns when they had come.
+
+        told: when the card was told of them.  A viewer's library may have
+        drawn them before it calls us.
+        """
         deadline = time.monotonic() + PATIENCE
         while True:
             self.changed.clear()
-            if self.has(changes):
+            if self.has(changes) and self.at >= told:
                 return self.at
             if not self.changed.wait(deadline - time.monotonic()):
                 raise RuntimeError(f'{self.name}: the picture does not come')
@@ -68,7 +72,7 @@ class Nobody(Eye):
     def __init__(self, _options, _size):
         super().__init__()
 
-    def wait(self, _changes):
+    def wait(self, _changes, _told=0):
         return 0
 
 
