@@ -222,7 +222,9 @@ class Plan:
         # check of behaviours asks the unit tests for their names
         before = [self.source(), self.build_unit(),
                   self.need('scripts', 'git', 'perl', 'libvirt-clients',
-                            'libxml2-utils', 'python3-yaml', 'reuse')]
+                            'libxml2-utils', 'python3-sphinx',
+                            'python3-sphinx-rtd-theme', 'python3-yaml',
+                            'reuse')]
         names = ['architecture', 'ci', 'overlay', 'behaviours', 'docs',
                  'pages', 'libvirt', 'licences', 'qemu-docs', 'sources',
                  'style', 'updates']
@@ -230,7 +232,7 @@ class Plan:
             names.remove('qemu-docs')
         for name in names:
             self.add('scripts', name, [TESTS / 'scripts' / f'test-{name}'],
-                     silence=900 if name == 'qemu-docs' else 120,
+                     silence=900 if 'docs' in name else 120,
                      after=before)
 
     def level_analysis(self):
