@@ -395,8 +395,9 @@ class Plan:
         before = self.step('build QEMU with every viewer',
                            [TESTS / 'viewers/prepare'],
                            after=[self.source()])
+        # The bench of screens says nothing for a minute, or for two if busy
         self.add('viewers', 'viewers', [TESTS / 'viewers/run-tests'],
-                 silence=180, after=[before])
+                 silence=600, after=[before])
 
     def level_fuzz(self):
         fuzz = SCRIPTS / 'fuzz'
