@@ -13,6 +13,7 @@
 #include <sys/resource.h>
 
 #include "../../hw/xen/testbed/fake-dmabuf.h"
+#include "../unit/open-files.h"
 #include "gnttab-fixture.h"
 #include "hw/xen/xen-pgdir.h"
 
@@ -52,8 +53,6 @@ static int new_memory(Fixture *f, uint32_t pages)
 
 static uint32_t dom0_refs(Fixture *f)
 {
-    XenGntalloc *alloc;
-    XenGntallocStats stats;
     XenGntHost host;
     grant_entry_v1_t *table;
     uint32_t nr_entries, used = 0, i;
@@ -62,9 +61,7 @@ static uint32_t dom0_refs(Fixture *f)
     locked(f);
     dom0 = xen_fake_domain(f->fake, DOM0);
     host = xen_fake_host(f->fake, dom0);
-    alloc = xen_fake_gntalloc(f->fake, dom0);
-    xen_gntalloc_collect(alloc, &host);
-    xen_gntalloc_stats(alloc, &stats);
+    xen_gntalloc_collect(xen_fake_gntalloc(f->fake, dom0), &host);
     table = xen_machine_table(&f->fake->machine, DOM0, &nr_entries);
     for (i = 0; i < nr_entries; i++) {
         used += table[i].flags != 0;
@@ -82,18 +79,6 @@ static xengnttab_handle *open_guest(void)
     be_domain(DOM0);
     g_assert_nonnull(guest);
     return guest;
-}
-
-static uint32_t open_files(void)
-{
-    g_autoptr(GDir) dir = g_dir_open("/proc/self/fd", 0, NULL);
-    uint32_t count = 0;
-
-    g_assert_nonnull(dir);
-    while (g_dir_read_name(dir)) {
-        count++;
-    }
-    return count;
 }
 
 /* The library alone */

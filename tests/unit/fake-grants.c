@@ -204,49 +204,43 @@ bool fake_grants_end_directory(FakeGrants *f, uint32_t dir_ref,
     }
 }
 
+static bool refuse(FakeRefusal *refusal, uint64_t nth, int32_t err)
+{
+    bool pending = refusal->in;
+
+    refusal->in = nth;
+    refusal->error = err;
+    return pending;
+}
+
+static bool is_refused(FakeRefusal *refusal)
+{
+    return refusal->in && --refusal->in == 0;
+}
+
 bool fake_grants_refuse(FakeGrants *f, uint64_t nth, int32_t err)
 {
-    bool pending = f->refuse_in;
-
-    f->refuse_in = nth;
-    f->refuse_errno = err;
-    return pending;
+    return refuse(&f->refuse_map, nth, err);
 }
 
 bool fake_grants_refuse_share(FakeGrants *f, uint64_t nth, int32_t err)
 {
-    bool pending = f->refuse_share_in;
-
-    f->refuse_share_in = nth;
-    f->refuse_share_errno = err;
-    return pending;
+    return refuse(&f->refuse_share, nth, err);
 }
 
 bool fake_grants_refuse_replace(FakeGrants *f, uint64_t nth, int32_t err)
 {
-    bool pending = f->refuse_replace_in;
-
-    f->refuse_replace_in = nth;
-    f->refuse_replace_errno = err;
-    return pending;
+    return refuse(&f->refuse_replace, nth, err);
 }
 
 bool fake_grants_refuse_export(FakeGrants *f, uint64_t nth, int32_t err)
 {
-    bool pending = f->refuse_export_in;
-
-    f->refuse_export_in = nth;
-    f->refuse_export_errno = err;
-    return pending;
+    return refuse(&f->refuse_export, nth, err);
 }
 
 bool fake_grants_refuse_import(FakeGrants *f, uint64_t nth, int32_t err)
 {
-    bool pending = f->refuse_import_in;
-
-    f->refuse_import_in = nth;
-    f->refuse_import_errno = err;
-    return pending;
+    return refuse(&f->refuse_import, nth, err);
 }
 
 void *fake_grants_shared_page(FakeGrants *f, uint32_t gref)
@@ -306,8 +300,8 @@ static int32_t check(FakeGrants *f, const uint32_t *refs, uint32_t count,
     FakeGrant *grant;
     uint32_t i;
 
-    if (f->refuse_in && --f->refuse_in == 0) {
-        return f->refuse_errno;
+    if (is_refused(&f->refuse_map)) {
+        return f->refuse_map.error;
     }
     for (i = 0; i < count; i++) {
         grant = find(f, refs[i]);
@@ -461,8 +455,8 @@ static int32_t fake_share(void *opaque, uint32_t count, uint32_t writable,
 
     f->share_calls++;
     f->read_only_shares += !writable;
-    if (f->refuse_share_in && --f->refuse_share_in == 0) {
-        return f->refuse_share_errno;
+    if (is_refused(&f->refuse_share)) {
+        return f->refuse_share.error;
     }
 
     share = g_new0(FakeShare, 1);
@@ -510,11 +504,11 @@ static int32_t fake_replace(void *opaque, void *addr, const uint32_t *refs,
     FakeGrants *f = opaque;
 
     f->replace_calls++;
-    if (f->refuse_replace_in && --f->refuse_replace_in == 0) {
-        if (f->refuse_replace_errno > 0) {
+    if (is_refused(&f->refuse_replace)) {
+        if (f->refuse_replace.error > 0) {
             fake_unmap(f, addr, refs, count);
         }
-        return f->refuse_replace_errno;
+        return f->refuse_replace.error;
     }
     if (mremap(copy, count * PAGE, count * PAGE,
                MREMAP_MAYMOVE | MREMAP_FIXED, addr) == MAP_FAILED) {
@@ -536,8 +530,8 @@ static int32_t fake_export(void *opaque, const uint32_t *refs, uint32_t count,
     g_assert_cmpuint(count, >, 0);
     f->export_calls++;
     f->export_flags = flags;
-    if (f->refuse_export_in && --f->refuse_export_in == 0) {
-        return f->refuse_export_errno;
+    if (is_refused(&f->refuse_export)) {
+        return f->refuse_export.error;
     }
     ret = check(f, refs, count, true);
     if (ret) {
@@ -602,8 +596,8 @@ static int32_t fake_import(void *opaque, int32_t fd, uint32_t count,
     g_assert_cmpint(fcntl(fd, F_GETFD), ==, FD_CLOEXEC);
     g_assert_false(g_hash_table_contains(f->imported, GINT_TO_POINTER(fd)));
     f->import_calls++;
-    if (f->refuse_import_in && --f->refuse_import_in == 0) {
-        return f->refuse_import_errno;
+    if (is_refused(&f->refuse_import)) {
+        return f->refuse_import.error;
     }
     g_assert_cmpint(fstat(fd, &st), ==, 0);
     if (S_ISREG(st.st_mode) && st.st_size != count * PAGE) {

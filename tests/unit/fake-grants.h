@@ -26,6 +26,17 @@ typedef void (*FakeGrantsHook)(FakeGrants *f, const uint32_t *refs,
                                uint32_t count, void *opaque);
 
 /**
+ * struct FakeRefusal - a call of one operation that is to fail
+ *
+ * @in: the how many-th from now, or 0 for none
+ * @error: what it returns
+ */
+typedef struct FakeRefusal {
+    uint64_t in;
+    int32_t error;
+} FakeRefusal;
+
+/**
  * struct FakeGrants - a domain; the fields are for tests to read and to set
  *
  * @map_calls: calls of map, refused ones included
@@ -111,21 +122,16 @@ struct FakeGrants {
     GArray *free_pages;
     GArray *free_refs;
     GHashTable *maps;
-    uint64_t refuse_in;
-    int32_t refuse_errno;
-    uint64_t refuse_share_in;
-    int32_t refuse_share_errno;
-    uint64_t refuse_replace_in;
-    int32_t refuse_replace_errno;
+    FakeRefusal refuse_map;
+    FakeRefusal refuse_share;
+    FakeRefusal refuse_replace;
     GHashTable *shares;
     uint32_t next_share_ref;
     GHashTable *dmabufs;        /* by id: those that are exported */
     uint32_t next_id;
-    uint64_t refuse_export_in;
-    int32_t refuse_export_errno;
+    FakeRefusal refuse_export;
     GHashTable *imported;       /* by descriptor */
-    uint64_t refuse_import_in;
-    int32_t refuse_import_errno;
+    FakeRefusal refuse_import;
 };
 
 /** fake_grants_ops: operations of a mapper; its opaque is the FakeGrants */

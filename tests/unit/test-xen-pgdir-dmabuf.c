@@ -14,6 +14,7 @@
 #include <sys/uio.h>
 #include "hw/xen/xen-pgdir.h"
 #include "fake-grants.h"
+#include "open-files.h"
 
 #define PAGE        XEN_PGDIR_PAGE_SIZE
 #define PAGES       20
@@ -112,18 +113,6 @@ static void tear_down(Fixture *fix, gconstpointer data)
     g_assert_cmpuint(fix->f->max_live_pages, <=, BUDGET + 1);
     g_assert_cmpuint(fix->f->destroyed, ==, 1);
     fake_grants_free(fix->f);
-}
-
-static uint32_t open_files(void)
-{
-    g_autoptr(GDir) dir = g_dir_open("/proc/self/fd", 0, NULL);
-    uint32_t count = 0;
-
-    g_assert_nonnull(dir);
-    while (g_dir_read_name(dir)) {
-        count++;
-    }
-    return count;
 }
 
 /* Exports */
