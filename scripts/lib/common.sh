@@ -406,9 +406,9 @@ update_suites()
     [ "$1" != 10.0 ] || echo trixie-security
 }
 
-# fetch_source SUITE DIR PKG VERSION: have the upstream source of a VERSION.*
-# of PKG, or of just this one, PKG_*.orig.tar.*, in DIR; returns non-zero, with the reason on stderr,
-# when it cannot be had
+# fetch_source SUITE DIR PKG VERSION: have the upstream source of PKG in DIR, as
+# PKG_*.orig.tar.*: of VERSION, or else of the newest VERSION.*.  If it cannot be
+# had, it returns non-zero, with the reason on stderr.
 fetch_source()
 {
     local suite=$1 dir=$2 pkg=$3 version=$4 full lock status=0
