@@ -49,7 +49,7 @@
  * @busy: scans with nearly all changed, one after the other
  * @phase: which rows of a picture that rests are next
  * @due: when they are
- * @since: when it was last seen to change, or to be woken
+ * @since: the last scan at which it did not rest yet
  * @bytes_read: bytes of pixels that were read
  */
 typedef struct XenPvDamage {
