@@ -3,7 +3,6 @@
 
 import contextlib
 import ctypes
-import socket
 import struct
 import threading
 import time
@@ -11,7 +10,8 @@ from ctypes import CFUNCTYPE, c_char_p, c_int, c_uint32, c_ulong, c_void_p
 
 import numpy
 
-from machine import PATIENCE, session_bus
+import rfb
+from machine import PATIENCE, Failure, session_bus
 
 # A key that types nothing: VNC's server looks more often once there is input
 SHIFT = 0xffe1
@@ -88,72 +88,33 @@ class Vnc(Eye):
 
     def __init__(self, options, _size):
         super().__init__()
-        path = options[1].split(':', 1)[1].split(',')[0]
-        self.stream = socket.socket(socket.AF_UNIX)
-        self.stream.settimeout(PATIENCE)
-        self.stream.connect(path)
-        self.read(12)
-        self.stream.sendall(b'RFB 003.008\n')
-        self.read(*self.read(1))
-        self.stream.sendall(b'\1')
-        self.read(4)
-        self.stream.sendall(b'\1')
-        self.width, self.height = struct.unpack('>HH', self.read(4))
-        self.read(16)
-        self.read(*struct.unpack('>I', self.read(4)))
-        self.stream.sendall(struct.pack('>BxxxBBBBHHHBBBxxx', 0, 32, 24, 0, 1,
-                                        255, 255, 255, 16, 8, 0))
-        # Raw, and a screen of another size
-        self.stream.sendall(struct.pack('>BxHii', 2, 2, 0, -223))
-        self.stream.settimeout(None)
-        self.resize()
+        eye = self
+
+        class Viewer(rfb.Viewer):
+            """Counts what it reads."""
+
+            def read(self, length):
+                eye.bytes += length
+                return super().read(length)
+
+        self.viewer = Viewer(options[1].split(':', 1)[1].split(',')[0],
+                             rfb.RAW)
+        self.viewer.stream.settimeout(None)
+        self.viewer.request()
         threading.Thread(target=self.watch, daemon=True).start()
-
-    def resize(self):
-        self.pixels = numpy.zeros((self.height, self.width), '<u4')
-        self.request(False)
-
-    def request(self, incremental=True):
-        self.stream.sendall(struct.pack('>BBHHHH', 3, incremental, 0, 0,
-                                        self.width, self.height))
 
     def touch(self):
         for down in 1, 0:
-            self.stream.sendall(struct.pack('>BBxxI', 4, down, SHIFT))
-
-    def fill(self, view):
-        while view:
-            size = self.stream.recv_into(view)
-            if not size:
-                raise EOFError
-            self.bytes += size
-            view = view[size:]
-
-    def read(self, length):
-        data = bytearray(length)
-        self.fill(memoryview(data))
-        return bytes(data)
-
-    def rectangle(self):
-        x, y, width, height, encoding = struct.unpack('>HHHHi', self.read(12))
-        if encoding == -223:
-            self.width, self.height = width, height
-            self.resize()
-            return
-        data = numpy.empty((height, width), '<u4')
-        self.fill(memoryview(data).cast('B'))
-        self.pixels[y:y + height, x:x + width] = data
+            self.viewer.stream.sendall(struct.pack('>BBxxI', 4, down, SHIFT))
 
     def watch(self):
-        with contextlib.suppress(EOFError, OSError):
+        with contextlib.suppress(Failure, OSError):
             while True:
-                if self.read(1) != b'\0':
-                    continue    # the bell
-                self.read(1)
-                for _ in range(*struct.unpack('>H', self.read(2))):
-                    self.rectangle()
+                before = self.viewer.pixels
+                self.viewer.update()
+                self.pixels = self.viewer.pixels
                 self.message()
-                self.request()
+                self.viewer.request(incremental=self.pixels is before)
 
 
 class Dbus(Eye):

@@ -54,15 +54,24 @@ class Viewer:
         return struct.unpack('>' + form, self.read(struct.calcsize(form)))[0]
 
     def look(self):
-        """Ask for the whole screen."""
+        """The whole screen as it is now."""
+        self.request()
+        self.update()
+        return self.pixels
+
+    def request(self, incremental=False):
+        """Ask for the whole screen, or for what has changed of it."""
         height, width = self.pixels.shape
-        self.stream.sendall(struct.pack('>BBHHHH', 3, 0, 0, 0, width, height))
+        self.stream.sendall(struct.pack('>BBHHHH', 3, incremental, 0, 0,
+                                        width, height))
+
+    def update(self):
+        """Take the answer to a request."""
         while self.number('B') != 0:
             pass    # the bell; the server has no other message for us
         self.read(1)
         for _ in range(self.number('H')):
             self.rectangle()
-        return self.pixels
 
     def rectangle(self):
         x, y, width, height = struct.unpack('>HHHH', self.read(8))
